@@ -1,0 +1,1 @@
+"""What to do with a text and what it costs: pure decisions, standard library only."""

@@ -1,0 +1,234 @@
+"""One turn being decided: working copies of what `begin` read, and the changes they add up to."""
+
+from collections.abc import Mapping, Sequence
+
+from routing.budget import Purse
+from routing.ledger import Entry, write_row
+from routing.rate_card import RateCard
+from routing.records import (
+    Flight,
+    Lane,
+    Limits,
+    LinkFact,
+    Now,
+    OurNumber,
+    Reply,
+    ReplyState,
+    Rules,
+)
+from routing.reply import FREES_CLAIM, ReplyEvent, move
+from routing.standing import (
+    ALL,
+    AlarmChange,
+    Changes,
+    Claim,
+    ClaimKey,
+    Effects,
+    Finished,
+    Health,
+    Hold,
+    Known,
+    Park,
+    Standing,
+)
+from routing.throttle import Throttle
+
+REFUSED_MONEY = ("no funds", "budget of the day", "total budget")
+
+
+class Draft:
+    """Mutable only inside one call of `decide`; nothing it was made from is changed."""
+
+    def __init__(
+        self,
+        known: Known,
+        standing: Standing,
+        rules: Rules,
+        rates: Mapping[str, RateCard],
+        links: Sequence[LinkFact],
+        now: Now,
+    ) -> None:
+        self.known = known
+        self.standing = standing
+        self.rules = rules
+        self.rates = rates
+        self.links = {fact.link: fact for fact in links}
+        self.free = {fact.link: fact.free for fact in links}
+        self.now = now
+        self.purse = Purse(known.balances, rules.money, now.day)
+        self.throttle = Throttle(
+            limits_of(rules),
+            standing.buckets,
+            known.counters,
+            max((text.segments for text in rules.texts.values()), default=1),
+            now.monotonic_ns,
+            now.wall_ns,
+        )
+        self.flights = dict(standing.flights)
+        self.claims: dict[ClaimKey, Claim] = {}
+        self.holds = dict(known.holds)
+        self.health = dict(standing.health)
+        self.pauses = dict(standing.pauses)
+        self.parks = dict(standing.parks)
+        self.alarms = set(standing.alarms)
+        self.unknown_hour = standing.unknown_hour
+        self.entries: list[Entry] = []
+        self.fresh: dict[Lane, list[Reply]] = {}
+        self.tallies: dict[str, int] = {}
+        self.waiting = known.waiting
+        self.next_id = known.next_id
+        self.changes = Changes(standing, Effects())
+        self.moved: dict[int, ReplyState] = {}  # stored replies this turn has moved already
+        self.gone: set[int] = set()  # stored WAITING replies this turn has cancelled
+        self.opted_out: set[bytes] = set()
+        self.claims_freed: list[tuple[bytes, str, int]] = []
+
+    def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:
+        """The sender's claim under whichever epoch key it stands, this turn's changes included."""
+        for pseudonym in keys:
+            key = (pseudonym, campaign)
+            found = self.claims.get(key) or self.known.claims.get(key)
+            if found is not None:
+                return key, found
+        return None
+
+    def post(self, reply_id: int, kind: str, nanos: int, rate_version: int = 0) -> None:
+        """One line of this turn's journal row."""
+        self.entries.append(Entry(reply_id, kind, nanos, rate_version))
+
+    def count(self, what: str, by: int = 1) -> None:
+        """One more of `what`, for status and metrics."""
+        self.tallies[what] = self.tallies.get(what, 0) + by
+
+    def raise_alarm(self, code: str, subject: str, figures: str) -> None:
+        """The alarm begins, unless it lasts already."""
+        if (code, subject) not in self.alarms:
+            self.alarms.add((code, subject))
+            self.changes.effects.alarms.append(AlarmChange(code, subject, True, figures))
+
+    def end_alarm(self, code: str, subject: str, figures: str = "") -> None:
+        """The alarm ends, if it lasts."""
+        if (code, subject) in self.alarms:
+            self.alarms.discard((code, subject))
+            self.changes.effects.alarms.append(AlarmChange(code, subject, False, figures))
+
+    def set_health(self, link: str, health: Health) -> None:
+        """How `link` answers from now on."""
+        self.health[link] = health
+
+    def hold(self, scope: str, reason: str, until_ns: int) -> None:
+        """Stop releases of a link, or of everything (`ALL`)."""
+        self.holds[scope] = Hold(reason, until_ns)
+
+    def held(self, scope: str) -> Hold | None:
+        """The hold on `scope` that lasts now."""
+        hold = self.holds.get(scope)
+        if hold is None or (hold.until_ns and hold.until_ns <= self.now.wall_ns):
+            return None
+        return hold
+
+    def stopped(self) -> str:
+        """Why nothing at all may be released now, "" when something may."""
+        if self.now.clock_fault:
+            return self.now.clock_fault
+        hold = self.held(ALL)
+        return hold.reason if hold else ""
+
+    def cancel(self, reply: Reply, reason: str, stored: bool) -> None:
+        """End a WAITING reply without sending it; some reasons give the sender's claim back."""
+        move(ReplyState.WAITING, ReplyEvent.CANCELLED)
+        self.waiting -= 1
+        self.count(f"cancelled: {reason}")
+        if stored:
+            self.changes.cancelled.append((reply.id, reason))
+        if reason in FREES_CLAIM:
+            self.claims_freed.append((reply.claim, reply.campaign, reply.id))
+
+    def finish(self, reply_id: int, was: ReplyState, event: ReplyEvent, **what: str) -> ReplyState:
+        """Write the move that `event` causes; the caller posts its money. Returns the new state."""
+        state = move(was, event).next
+        message_id, reason = what.get("message_id", ""), what.get("reason", "")
+        self.changes.finished.append(Finished(reply_id, was, state, message_id, reason))
+        return state
+
+    def money_back(self, reply_id: int, nanos: int, version: int, day: str) -> None:
+        """Release a reservation; lanes that waited for money may try again."""
+        self.post(reply_id, "release", nanos, version)
+        self.purse.release(nanos, day)
+        self.unpark(REFUSED_MONEY)
+
+    def refused_money(self, flight: Flight) -> None:
+        """What a submit that was answered by an error costs, by the carrier's tariff."""
+        if self.rules.carriers[flight.carrier].bill_refused:
+            self.post(flight.reply.id, "settle", flight.price_nanos, flight.rate_version)
+        else:
+            self.money_back(flight.reply.id, flight.price_nanos, flight.rate_version, flight.day)
+
+    def unpark(self, reasons: Sequence[str]) -> None:
+        """Lanes that stand for one of `reasons` are read again."""
+        self.parks = {lane: park for lane, park in self.parks.items() if park.reason not in reasons}
+
+    def park(self, lane: Lane, reason: str, until_ns: int) -> None:
+        """Leave the lane alone until `until_ns` (wall; 0: until an event)."""
+        self.parks[lane] = Park(reason, until_ns)
+
+    def wake_in(self, wait_ns: int) -> None:
+        """Ask for another turn after `wait_ns`, or sooner if somebody asked already."""
+        before = self.changes.effects.wake_in_ns
+        if before < 0 or wait_ns < before:
+            self.changes.effects.wake_in_ns = wait_ns
+
+    def scopes(self, number: OurNumber, link: str) -> tuple[str, str, str]:
+        """The three scopes whose limits a reply from `number` over `link` must pass."""
+        return (
+            f"carrier/{self.rules.links[link].carrier}",
+            f"link/{link}",
+            f"number/{number.name}",
+        )
+
+    def close(self) -> Changes:
+        """Everything decided, as one value."""
+        changes = self.changes
+        changes.tracked = frozenset(c.name for c in self.rules.carriers.values() if c.receipts)
+        changes.claims = self.claims
+        changes.claims_freed = self.claims_freed
+        buckets, changes.counters = self.throttle.taken()
+        if self.entries:
+            changes.journal, changes.balances = write_row(
+                self.known.journal_digest,
+                self.known.journal_seq + 1,
+                self.now.wall_ns,
+                self.entries,
+            )
+        for day, nanos in self.purse.days.items():
+            if nanos:
+                changes.balances[f"day/{day}"] = nanos
+        changes.holds = self.holds if self.holds != self.known.holds else None
+        changes.tallies = self.tallies
+        changes.waiting = self.waiting
+        changes.next_id = self.next_id
+        changes.wall_ns = self.now.wall_ns
+        changes.standing = Standing(
+            flights=self.flights,
+            buckets=buckets,
+            health=self.health,
+            pauses=self.pauses,
+            parks=self.parks,
+            alarms=frozenset(self.alarms),
+            unknown_hour=self.unknown_hour,
+            wall_ns=self.now.wall_ns,
+            monotonic_ns=self.now.monotonic_ns,
+        )
+        return changes
+
+
+def limits_of(rules: Rules) -> dict[str, Limits]:
+    """scope → limits, for every scope that may carry one."""
+    limits: dict[str, Limits] = {}
+    for carrier in rules.carriers.values():
+        limits[f"carrier/{carrier.name}"] = carrier.limits
+    for link in rules.links.values():
+        limits[f"link/{link.name}"] = link.limits
+    for number in rules.numbers.values():
+        limits[f"number/{number.name}"] = number.limits
+    return limits

@@ -1,0 +1,67 @@
+"""What would happen to a contact, and what it would cost: the real decision, thrown away."""
+
+from collections.abc import Mapping, Sequence
+
+from routing.budget import Purse
+from routing.policy import decide
+from routing.rate_card import RateCard
+from routing.records import Contact, LinkFact, Now, Rules
+from routing.standing import ALL, Known, Seen, Standing
+
+
+def explain(
+    contact: Contact,
+    known: Known,
+    standing: Standing,
+    rules: Rules,
+    rates: Mapping[str, RateCard],
+    links: Sequence[LinkFact],
+    now: Now,
+) -> dict[str, object]:
+    """Names and figures for an operator: answered or silent and why, when, price, way, money.
+
+    Amounts are nano-units; times are seconds from now. Nothing is written or sent.
+    """
+    changes = decide(Seen(contacts=[contact]), known, standing, rules, rates, links, now)
+    silences = [key for key in changes.tallies if key.startswith("silent: ")]
+    made = [*changes.waiting_new, *(flight.reply for flight in changes.flights_new)]
+    said: dict[str, object] = {
+        "number": contact.number,
+        "country": contact.country,
+        "answered": bool(made),
+        "why": silences[0].removeprefix("silent: ") if silences else "",
+    }
+    if not made:
+        return said
+    reply = made[0]
+    number = rules.numbers[reply.number]
+    ways = []
+    for link in number.links:
+        fact = next((fact for fact in links if fact.link == link), None)
+        carrier = rules.links[link].carrier
+        rate = rates[carrier].price(contact.sender, contact.country, now.wall_ns)
+        hold = known.holds.get(link)
+        ways.append(
+            {
+                "link": link,
+                "carrier": carrier,
+                "bound": bool(fact and fact.bind_id),
+                "held": hold.reason if hold else "",
+                "price_nanos": rate.nanos_per_segment * reply.segments if rate else None,
+                "exact": bool(rate and rate.exact),
+            }
+        )
+    prices = [way["price_nanos"] for way in ways if isinstance(way["price_nanos"], int)]
+    purse = Purse(known.balances, rules.money, now.day)
+    hold = known.holds.get(ALL)
+    said |= {
+        "text": reply.text_id,
+        "segments": reply.segments,
+        "due_in_s": (reply.due_ns - now.wall_ns) // 1_000_000_000,
+        "price_nanos": prices[0] if prices else None,
+        "ways": ways,
+        "money": purse.refusal(prices[0]) if prices else "no price",
+        "held": now.clock_fault or (hold.reason if hold else ""),
+        "waiting_before": known.waiting,
+    }
+    return said

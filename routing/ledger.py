@@ -1,0 +1,123 @@
+"""The journal: what a turn reserves, settles and releases, chained by SHA-256; and the balances.
+
+One turn writes at most one row: its totals per kind and the sorted list of its postings. The list
+names replies by id only; it outlives them. Any row that was changed breaks the chain after it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+KINDS = ("given", "inbound", "reserve", "settle", "release", "fee", "correction")
+"""Kinds of posting, in the order they stand in a row."""
+
+ACCOUNTS = ("given", "inbound", "reserved", "settled", "fee", "correction")
+"""Accounts of the balance sheet, each a sum in nano-units that only postings change."""
+
+EFFECT: dict[str, dict[str, int]] = {
+    "given": {"given": 1},
+    "inbound": {"inbound": 1},
+    "reserve": {"reserved": 1},
+    "settle": {"reserved": -1, "settled": 1},
+    "release": {"reserved": -1},
+    "fee": {"fee": 1},
+    "correction": {"settled": -1, "correction": 1},
+}
+"""kind → {account: sign}."""
+
+
+class Entry(NamedTuple):
+    """One posting. `reply_id` is 0 where it belongs to no reply (given, inbound, fee)."""
+
+    reply_id: int
+    kind: str
+    nanos: int
+    rate_version: int
+
+
+class JournalRow(NamedTuple):
+    """One turn's postings as they are stored."""
+
+    seq: int
+    at_ns: int
+    totals: str  # "reserve 99000000 settle 0 ...", kinds in the order of KINDS, zero ones left out
+    entries: str  # "id kind nanos version" joined by ";"
+    digest: bytes  # SHA-256 over the previous digest, seq, time, totals and entries
+
+
+GENESIS = bytes(32)
+
+
+class LedgerError(Exception):
+    """The books do not agree with themselves."""
+
+
+def _digest(previous: bytes, seq: int, at_ns: int, totals: str, entries: str) -> bytes:
+    head = f"{seq}\n{at_ns}\n{totals}\n".encode()
+    return hashlib.sha256(previous + head + entries.encode()).digest()
+
+
+def write_row(
+    previous: bytes, seq: int, at_ns: int, entries: Iterable[Entry]
+) -> tuple[JournalRow, dict[str, int]]:
+    """The row that follows `previous`, and by how much each account changes."""
+    ordered = sorted(entries)
+    sums: dict[str, int] = {}
+    for _, kind, nanos, _ in ordered:
+        sums[kind] = sums.get(kind, 0) + nanos
+    totals = " ".join(f"{kind} {sums[kind]}" for kind in KINDS if kind in sums)
+    listed = ";".join(["%d %s %d %d" % entry for entry in ordered])
+    row = JournalRow(seq, at_ns, totals, listed, _digest(previous, seq, at_ns, totals, listed))
+    return row, account_changes(sums)
+
+
+def account_changes(sums: dict[str, int]) -> dict[str, int]:
+    """Totals per kind → changes per account, in nano-units."""
+    changes: dict[str, int] = {}
+    for kind, nanos in sums.items():
+        for account, sign in EFFECT[kind].items():
+            changes[account] = changes.get(account, 0) + sign * nanos
+    return changes
+
+
+def read_entries(entries: str) -> list[Entry]:
+    """The postings of a stored row."""
+    if not entries:
+        return []
+    read = []
+    for item in entries.split(";"):
+        reply_id, kind, nanos, version = item.split(" ")
+        read.append(Entry(int(reply_id), kind, int(nanos), int(version)))
+    return read
+
+
+def verify(
+    rows: Iterable[JournalRow], previous: bytes = GENESIS, first_seq: int = 1
+) -> Iterator[Entry]:
+    """Walk the chain from `previous`, yield every posting. Raises LedgerError at the first fault.
+
+    A changed, missing, doubled or reordered row is found, and a row whose totals are not the sum
+    of its list.
+    """
+    expected = first_seq
+    for row in rows:
+        if row.seq != expected:
+            raise LedgerError(f"journal row {expected} is missing; found {row.seq}")
+        found = _digest(previous, row.seq, row.at_ns, row.totals, row.entries)
+        if found != row.digest:
+            raise LedgerError(f"journal row {row.seq} was changed, or the row before it")
+        entries = read_entries(row.entries)
+        again, _ = write_row(previous, row.seq, row.at_ns, entries)
+        if again.totals != row.totals:
+            raise LedgerError(f"journal row {row.seq}: totals are not the sum of its list")
+        yield from entries
+        previous = row.digest
+        expected += 1
+
+
+def balances(entries: Iterable[Entry]) -> dict[str, int]:
+    """What every account must hold after `entries`, in nano-units."""
+    sums: dict[str, int] = {}
+    for entry in entries:
+        sums[entry.kind] = sums.get(entry.kind, 0) + entry.nanos
+    return {account: 0 for account in ACCOUNTS} | account_changes(sums)

@@ -1,0 +1,301 @@
+"""What submits came to: outcomes, receipts, and replies whose time to wait is over."""
+
+from routing.draft import Draft
+from routing.records import (
+    Flight,
+    Outcome,
+    OutcomeKind,
+    Receipt,
+    ReceiptKind,
+    ReplyState,
+)
+from routing.reply import Posting, ReplyEvent, move
+from routing.standing import (
+    ALL,
+    Finished,
+    Health,
+    HeldReceipt,
+    Pause,
+    Returned,
+    Stored,
+)
+from routing.throttle import EMPTY, HOUR_NS, SECOND_NS, add, advance
+
+PAUSE_FIRST_NS = SECOND_NS
+PAUSE_STEPS = 6  # 1, 2, 4 ... 64 s
+PAUSE_CALM_NS = 10 * SECOND_NS  # each calm span takes one step back
+ACCOUNT_PROBE_NS = 600 * SECOND_NS  # a held account is probed by one submit this often
+EQUAL_REFUSALS = 5
+UNANSWERED = 3
+
+
+def settle(draft: Draft, outcomes: list[Outcome]) -> None:
+    """Every outcome of the batch, in its order, before anything new is decided."""
+    for outcome in outcomes:
+        flight = draft.flights.pop(outcome.reply_id, None)
+        if flight is None:
+            _settle_stored(draft, outcome)
+        else:
+            _ACTIONS[outcome.kind](draft, flight, outcome)
+
+
+def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    reply_id = flight.reply.id
+    draft.post(reply_id, "settle", flight.price_nanos, flight.rate_version)
+    draft.count("accepted")
+    state = ReplyState.ACCEPTED
+    if not draft.rules.carriers[flight.carrier].receipts or not outcome.message_id:
+        state = move(state, ReplyEvent.RECEIPT_OVER).next
+    early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
+    if early is not None:
+        event = ReplyEvent.DELIVERED if early.delivered else ReplyEvent.FAILED
+        state = move(ReplyState.ACCEPTED, event).next
+        draft.changes.receipts_used.append((early.carrier, early.message_id))
+    draft.changes.finished.append(
+        Finished(reply_id, ReplyState.SUBMITTING, state, outcome.message_id, "")
+    )
+    health = draft.health.get(flight.link)
+    if health is not None:
+        if health.probing:
+            draft.end_alarm("submits_unanswered", flight.link)
+            draft.end_alarm("account_held", flight.link)
+        del draft.health[flight.link]
+    _calm(draft, flight.carrier)
+
+
+def _calm(draft: Draft, carrier: str) -> None:
+    pause = draft.pauses.get(carrier)
+    if pause is None or draft.now.monotonic_ns < pause.until_ns + PAUSE_CALM_NS:
+        return
+    if pause.step > 1:
+        draft.pauses[carrier] = Pause(draft.now.monotonic_ns, pause.step - 1)
+    else:
+        del draft.pauses[carrier]
+        draft.end_alarm("throttled", carrier)
+
+
+def _pause(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    pause = draft.pauses.get(flight.carrier, Pause(0, 0))
+    now = draft.now.monotonic_ns
+    if now >= pause.until_ns:  # the whole window may be refused at once: that is one step
+        step = min(pause.step + 1, PAUSE_STEPS)
+        pause = Pause(now + (PAUSE_FIRST_NS << (step - 1)), step)
+        draft.pauses[flight.carrier] = pause
+        draft.raise_alarm("throttled", flight.carrier, outcome.label)
+    draft.count("throttled")
+    draft.refused_money(flight)
+    _back(draft, flight, pause.until_ns - now, flight.reply.attempts)
+
+
+def _retry(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    attempts = flight.reply.attempts + 1
+    draft.refused_money(flight)
+    if attempts >= draft.rules.retry_attempts:
+        draft.finish(
+            flight.reply.id,
+            ReplyState.SUBMITTING,
+            ReplyEvent.EXHAUSTED,
+            reason=f"{attempts} attempts, {outcome.label}",
+        )
+        draft.count("refused")
+        return
+    wait = min(draft.rules.retry_first_ns << (attempts - 1), draft.rules.retry_last_ns)
+    _back(draft, flight, wait, attempts)
+
+
+def _session(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    draft.refused_money(flight)
+    _back(draft, flight, 0, flight.reply.attempts)
+    if flight.link not in draft.changes.effects.rebind:
+        draft.changes.effects.rebind.append(flight.link)
+    draft.free[flight.link] = 0
+
+
+def _account(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    draft.refused_money(flight)
+    _back(draft, flight, 0, flight.reply.attempts)
+    _hold_account(draft, flight, outcome)
+
+
+def _hold_account(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    if draft.held(flight.link) is None:
+        until = draft.now.wall_ns + ACCOUNT_PROBE_NS
+        draft.hold(flight.link, f"account: {outcome.label}", until)
+        draft.raise_alarm("account_held", flight.link, outcome.label)
+    draft.set_health(flight.link, Health(probing=True, account=True))
+
+
+def _refused(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    health = draft.health.get(flight.link, Health())
+    same = 1
+    if health.label == outcome.label:
+        if health.last_claim == flight.reply.claim:
+            same = health.same
+        else:
+            same = health.same + 1
+    draft.refused_money(flight)
+    if same >= EQUAL_REFUSALS or health.account:
+        _back(draft, flight, 0, flight.reply.attempts)
+        _hold_account(draft, flight, outcome)
+        return
+    draft.set_health(
+        flight.link,
+        health._replace(label=outcome.label, same=same, last_claim=flight.reply.claim),
+    )
+    draft.finish(flight.reply.id, ReplyState.SUBMITTING, ReplyEvent.REFUSED, reason=outcome.label)
+    draft.count("refused")
+
+
+def _not_sent(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    draft.money_back(flight.reply.id, flight.price_nanos, flight.rate_version, flight.day)
+    _back(draft, flight, 0, flight.reply.attempts)
+
+
+def _lost(draft: Draft, flight: Flight, outcome: Outcome) -> None:
+    draft.finish(flight.reply.id, ReplyState.SUBMITTING, ReplyEvent.LOST, reason=outcome.kind.value)
+    draft.count("unknown")
+    if outcome.kind is OutcomeKind.RESTART:
+        return
+    counter = advance(draft.unknown_hour or EMPTY, "hour", draft.now.wall_ns)
+    draft.unknown_hour = counter = add(counter, 1)
+    if sum(counter.slots) > draft.rules.unknown_max_hour and draft.held(ALL) is None:
+        draft.hold(ALL, "too many unknown outcomes", draft.now.wall_ns + HOUR_NS)
+        draft.raise_alarm("unknown_rate", ALL, f"{sum(counter.slots)} in an hour")
+    if outcome.kind is OutcomeKind.NO_ANSWER:
+        _unanswered(draft, flight.link)
+
+
+def _unanswered(draft: Draft, link: str) -> None:
+    health = draft.health.get(link, Health())
+    health = health._replace(unanswered=health.unanswered + 1)
+    if health.unanswered >= UNANSWERED:
+        health = Health(unanswered=0, probing=True)
+        draft.raise_alarm("submits_unanswered", link, f"{UNANSWERED} in a row")
+        if link not in draft.changes.effects.rebind:
+            draft.changes.effects.rebind.append(link)
+        draft.free[link] = 0
+    draft.set_health(link, health)
+
+
+def _back(draft: Draft, flight: Flight, wait_ns: int, attempts: int) -> None:
+    reply = flight.reply
+    campaign = draft.rules.campaigns[reply.campaign]
+    due = min(draft.now.wall_ns + wait_ns, reply.created_ns + campaign.reply_max_age_ns)
+    waiting = reply._replace(due_ns=due, attempts=attempts)
+    draft.changes.returned.append(Returned(waiting))
+    draft.waiting += 1
+    draft.count("returned")
+
+
+_ACTIONS = {
+    OutcomeKind.ACCEPTED: _accepted,
+    OutcomeKind.PAUSE: _pause,
+    OutcomeKind.RETRY: _retry,
+    OutcomeKind.SESSION: _session,
+    OutcomeKind.ACCOUNT: _account,
+    OutcomeKind.REFUSED: _refused,
+    OutcomeKind.NOT_SENT: _not_sent,
+    OutcomeKind.NO_ANSWER: _lost,
+    OutcomeKind.LINK_LOST: _lost,
+    OutcomeKind.RESTART: _lost,
+}
+
+_LATE = {
+    OutcomeKind.ACCEPTED: ReplyEvent.ACCEPTED,
+    OutcomeKind.REFUSED: ReplyEvent.REFUSED,
+    OutcomeKind.PAUSE: ReplyEvent.RETURNED,
+    OutcomeKind.RETRY: ReplyEvent.RETURNED,
+    OutcomeKind.SESSION: ReplyEvent.RETURNED,
+    OutcomeKind.ACCOUNT: ReplyEvent.RETURNED,
+}
+
+
+def _settle_stored(draft: Draft, outcome: Outcome) -> None:
+    """A response that came after we had given the reply up, or that says nothing new."""
+    stored = draft.known.stored.get(outcome.reply_id)
+    event = _LATE.get(outcome.kind)
+    if stored is None or event is None:
+        draft.count("stray outcomes")
+        return
+    _apply(draft, stored, event, outcome.message_id, f"late {outcome.label}")
+
+
+def _apply(
+    draft: Draft, stored: Stored, event: ReplyEvent, message_id: str = "", reason: str = ""
+) -> None:
+    """Move a stored reply by the table and post what the move says."""
+    state = draft.moved.get(stored.reply_id, stored.state)
+    step = move(state, event)
+    draft.count(step.counted or f"{event.name.lower()} after {state.name.lower()}")
+    if step.alarm:
+        draft.raise_alarm("ledger", stored.carrier, reason)
+    _post(draft, stored, step.posting)
+    if step.next is not state:
+        draft.changes.finished.append(
+            Finished(stored.reply_id, state, step.next, message_id, reason)
+        )
+        draft.moved[stored.reply_id] = step.next
+
+
+def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
+    amount, version = stored.price_nanos, stored.rate_version
+    if posting is Posting.BY_TARIFF_REFUSED:
+        billed = draft.rules.carriers[stored.carrier].bill_refused
+        posting = Posting.SETTLE if billed else Posting.RELEASE
+    if posting is Posting.SETTLE:
+        draft.post(stored.reply_id, "settle", amount, version)
+    elif posting is Posting.RELEASE:
+        draft.money_back(stored.reply_id, amount, version, stored.day)
+    elif posting is Posting.CORRECT:
+        draft.post(stored.reply_id, "correction", amount, version)
+    elif posting is Posting.POST_AGAIN:
+        draft.post(stored.reply_id, "reserve", amount, version)
+        draft.post(stored.reply_id, "settle", amount, version)
+        draft.purse.add(-amount)
+
+
+def note(draft: Draft, receipts: list[Receipt]) -> None:
+    """Every receipt of the batch: find its reply, else hold it, since its response may follow."""
+    for receipt in receipts:
+        draft.count("receipts")
+        if receipt.kind is ReceiptKind.INTERMEDIATE:
+            continue
+        event = ReplyEvent.DELIVERED if receipt.kind is ReceiptKind.DELIVERED else ReplyEvent.FAILED
+        stored = _find(draft, receipt)
+        if stored is not None:
+            _apply(draft, stored, event, reason="receipt")
+        elif receipt.candidates and draft.flights:
+            until = draft.now.wall_ns + draft.rules.retention.receipt_ns
+            for candidate in receipt.candidates:
+                draft.changes.held_receipts.append(
+                    HeldReceipt(receipt.carrier, candidate, event is ReplyEvent.DELIVERED, until)
+                )
+        else:
+            draft.count("unmatched receipts")
+
+
+def _find(draft: Draft, receipt: Receipt) -> Stored | None:
+    for candidate in receipt.candidates:
+        stored = draft.known.by_message.get((receipt.carrier, candidate))
+        if stored is not None:
+            return stored
+    if receipt.keys is None:
+        return None
+    unknown = [
+        stored
+        for pseudonym in receipt.keys.claims
+        for stored in draft.known.unknown_of.get(pseudonym, ())
+        if stored.carrier == receipt.carrier and stored.number == receipt.number
+    ]
+    return unknown[0] if len(unknown) == 1 else None  # a guess must be unique
+
+
+def close_aged(draft: Draft) -> None:
+    """UNKNOWN and ACCEPTED replies whose time is over end on the cautious side."""
+    for stored in draft.known.aged:
+        event = (
+            ReplyEvent.UNKNOWN_OVER
+            if stored.state is ReplyState.UNKNOWN
+            else ReplyEvent.RECEIPT_OVER
+        )
+        _apply(draft, stored, event)

@@ -1,0 +1,226 @@
+"""What is known: `Standing` stays in memory, `Known` is read and locked for one turn, `Changes`
+is what the turn writes, `Effects` what leaves after the commit.
+
+`Standing` holds only what the configuration bounds. Balances, caps, holds and the last wall time
+are always in `Known`: they are locked rows, never memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from routing.ledger import JournalRow
+from routing.records import (
+    AckRef,
+    Contact,
+    Flight,
+    Lane,
+    Outcome,
+    Receipt,
+    Reply,
+    ReplyState,
+    Submit,
+)
+from routing.throttle import Bucket, Counter, CounterKey, Scope
+
+ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
+ALL = "*"  # the scope of a hold that stops every release
+
+
+class Claim(NamedTuple):
+    """What a sender has had in one period of one campaign."""
+
+    epoch: int
+    contacts: int
+    period_start_ns: int
+    replies: int
+    reply_id: int
+
+
+class Hold(NamedTuple):
+    """Releases stopped, by an operator or by a rule. `until_ns` 0: until somebody releases it."""
+
+    reason: str
+    until_ns: int
+
+
+class Health(NamedTuple):
+    """How a link has answered lately."""
+
+    unanswered: int = 0  # submits in a row without a response
+    probing: bool = False  # one submit in flight at most, until one is accepted
+    account: bool = False  # probing because the account refuses, not because it is silent
+    label: str = ""  # the last refusal ...
+    same: int = 0  # ... how often in a row ...
+    last_claim: bytes = b""  # ... and to whom, so that one bad number is not five
+
+
+class Pause(NamedTuple):
+    """A throttled carrier: nothing leaves until `until_ns` (monotonic); `step` grows and decays."""
+
+    until_ns: int
+    step: int
+
+
+class Park(NamedTuple):
+    """A lane that could not move: read again at `until_ns` (wall; 0: only an event wakes it)."""
+
+    reason: str
+    until_ns: int
+
+
+class Stored(NamedTuple):
+    """A reply that is not in flight, as an outcome or a receipt finds it."""
+
+    reply_id: int
+    state: ReplyState
+    carrier: str
+    link: str
+    number: str
+    price_nanos: int
+    rate_version: int
+    day: str
+    claim: bytes
+
+
+class HeldReceipt(NamedTuple):
+    """A receipt that came before the response with its message_id."""
+
+    carrier: str
+    message_id: str
+    delivered: bool
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one host remembers between turns; adopted only after the commit."""
+
+    flights: Mapping[int, Flight] = field(default_factory=dict)
+    buckets: Mapping[Scope, Bucket] = field(default_factory=dict)
+    health: Mapping[str, Health] = field(default_factory=dict)
+    pauses: Mapping[str, Pause] = field(default_factory=dict)
+    parks: Mapping[Lane, Park] = field(default_factory=dict)
+    alarms: frozenset[tuple[str, str]] = frozenset()  # (code, subject) of those that last
+    unknown_hour: Counter | None = None
+    wall_ns: int = 0  # trusted wall time of the last turn ...
+    monotonic_ns: int = 0  # ... and the monotonic instant it belongs to; 0 before the first
+
+    def with_(self, **changes: object) -> "Standing":
+        """A copy in which `changes` hold."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One batch, recognised: everything a turn decides about."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    commands: list["Command"] = field(default_factory=list)
+    tick: bool = False  # housekeeping is due
+
+
+class Command(NamedTuple):
+    """What an operator asked for; `ticket` finds the one who waits for the answer."""
+
+    ticket: int
+    name: str  # fund, hold, release, accept-clock, explain
+    text: str = ""  # scope of a hold or release; note of a donation
+    nanos: int = 0
+    contact: Contact | None = None  # for explain
+
+
+@dataclass(slots=True)
+class Known:
+    """What `begin` read and locked. Decisions do not change it."""
+
+    claims: dict[ClaimKey, Claim] = field(default_factory=dict)
+    optouts: set[bytes] = field(default_factory=set)
+    balances: dict[str, int] = field(default_factory=dict)
+    counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
+    too_old: list[Reply] = field(default_factory=list)
+    stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP
+    stored: dict[int, Stored] = field(default_factory=dict)
+    by_message: dict[tuple[str, str], Stored] = field(default_factory=dict)
+    unknown_of: dict[bytes, list[Stored]] = field(default_factory=dict)  # by claim pseudonym
+    held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
+    aged: list[Stored] = field(default_factory=list)  # UNKNOWN or ACCEPTED for too long
+    holds: dict[str, Hold] = field(default_factory=dict)
+    waiting: int = 0
+    next_id: int = 1
+    journal_seq: int = 0
+    journal_digest: bytes = bytes(32)
+    last_wall_ns: int = 0
+    epoch: int = 1
+
+
+class Returned(NamedTuple):
+    """SUBMITTING → WAITING."""
+
+    reply: Reply  # with its new due time and attempts
+
+
+class Finished(NamedTuple):
+    """A reply that leaves SUBMITTING, UNKNOWN, ACCEPTED or an end state for `state`."""
+
+    reply_id: int
+    was: ReplyState
+    state: ReplyState
+    message_id: str
+    reason: str
+
+
+class AlarmChange(NamedTuple):
+    """An alarm begins or ends."""
+
+    code: str
+    subject: str
+    begins: bool
+    figures: str  # a sentence of figures, no numbers of persons
+
+
+@dataclass(slots=True)
+class Effects:
+    """What leaves after the commit, and only then."""
+
+    full: list[AckRef] = field(default_factory=list)  # contacts answered with a temporary error
+    submits: list[Submit] = field(default_factory=list)
+    rebind: list[str] = field(default_factory=list)  # links whose binds are to be dropped
+    answers: dict[int, object] = field(default_factory=dict)  # ticket → result or sentence
+    alarms: list[AlarmChange] = field(default_factory=list)
+    wake_in_ns: int = -1  # monotonic; -1: nothing waits
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one turn writes, in one transaction."""
+
+    standing: Standing
+    effects: Effects = field(default_factory=Effects)
+    waiting_new: list[Reply] = field(default_factory=list)
+    flights_new: list[Flight] = field(default_factory=list)  # born SUBMITTING in this turn
+    released: list[Flight] = field(default_factory=list)  # WAITING rows that left
+    returned: list[Returned] = field(default_factory=list)
+    postponed: list[Reply] = field(default_factory=list)  # WAITING rows with a new due time
+    finished: list[Finished] = field(default_factory=list)
+    cancelled: list[tuple[int, str]] = field(default_factory=list)  # (reply id, reason)
+    claims: dict[ClaimKey, Claim] = field(default_factory=dict)
+    claims_dropped: list[ClaimKey] = field(default_factory=list)
+    claims_freed: list[tuple[bytes, str, int]] = field(default_factory=list)  # + reply id
+    optouts: list[bytes] = field(default_factory=list)
+    tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
+    counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
+    journal: JournalRow | None = None
+    holds: dict[str, Hold] | None = None  # None: unchanged
+    held_receipts: list[HeldReceipt] = field(default_factory=list)
+    receipts_used: list[tuple[str, str]] = field(default_factory=list)
+    audit: list[tuple[str, str]] = field(default_factory=list)  # (what, figures)
+    tallies: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    next_id: int = 1
+    wall_ns: int = 0
+    tidy_before_ns: int = 0  # retention may delete what ended before; 0: not now

@@ -1,0 +1,194 @@
+"""Checked tables → the frozen values the program runs on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from routing.numbering import MoForm, Plan
+from routing.rate_card import RateCard
+from routing.records import (
+    Campaign,
+    Carrier,
+    ClockRules,
+    Limits,
+    LinkRule,
+    MoneyRules,
+    OurNumber,
+    OutcomeKind,
+    Retention,
+    Rules,
+)
+from smpp_server.config_checks import (
+    STATUS_CLASSES,
+    delay_s,
+    spread_s,
+    stop_text_of,
+    text_of,
+)
+from smpp_server.config_model import CarrierTable, LimitTable, NumberTable, ServerFile
+from smpp_server.config_records import (
+    DAY_NS,
+    HOUR_NS,
+    MINUTE_NS,
+    SECOND_NS,
+    LinkConfig,
+    Secret,
+    ServerConfig,
+    Source,
+)
+from smpp_server.config_texts import Replies
+
+_INTERFACE_VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
+_FULL_STATUSES = {"ESME_RX_T_APPN": 0x64, "ESME_RMSGQFUL": 0x14, "ESME_RTHROTTLED": 0x58}
+
+
+def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, RateCard]) -> Rules:
+    """What decisions depend on."""
+    keep, money, retry = file.privacy, file.money, file.retry
+    return Rules(
+        campaigns={name: _campaign(file, name) for name in file.campaign},
+        numbers={name: _number(file, name, rates) for name in file.number},
+        carriers={
+            name: Carrier(
+                name, _limits(table), table.bill_refused, bool(table.registered_delivery & 3)
+            )
+            for name, table in file.carrier.items()
+        },
+        links={
+            name: LinkRule(name, table.carrier, _limits(table)) for name, table in file.link.items()
+        },
+        texts=replies.texts,
+        plan=plan,
+        money=MoneyRules(
+            money.currency, money.budget_day, money.budget_total, money.inbound_reserve
+        ),
+        retention=Retention(
+            unknown_ns=keep.unknown_days * DAY_NS,
+            receipt_ns=keep.receipt_days * DAY_NS,
+            reconcile_ns=keep.reconcile_days * DAY_NS,
+            epoch_ns=keep.epoch_days * DAY_NS,
+        ),
+        clock=ClockRules(
+            file.time.clock_step_max_h * HOUR_NS, file.time.downtime_max_days * DAY_NS
+        ),
+        stop_words=replies.stop_words,
+        max_waiting=file.server.max_waiting,
+        retry_attempts=retry.attempts,
+        retry_first_ns=retry.first_min * MINUTE_NS,
+        retry_last_ns=retry.last_min * MINUTE_NS,
+        unknown_max_hour=retry.unknown_max_hour,
+        mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
+    )
+
+
+def server(file: ServerFile, state_dir: Path) -> ServerConfig:
+    """What the process depends on."""
+    return ServerConfig(
+        state_dir=state_dir,
+        drain_s=file.server.drain_s,
+        max_waiting=file.server.max_waiting,
+        full_status=_FULL_STATUSES[file.server.full_status],
+        log_level=file.server.log_level,
+        stats_s=file.server.stats_s,
+        alarm_command=tuple(file.alarm.alarm_command),
+        zone=file.time.zone,
+        currency=file.money.currency,
+    )
+
+
+def link(file: ServerFile, name: str, password: Secret, base: Path) -> LinkConfig:
+    """What one link depends on."""
+    table = file.link[name]
+    carrier = file.carrier[table.carrier]
+
+    def path(value: str) -> Path | None:
+        return base / value if value else None
+
+    return LinkConfig(
+        name=name,
+        carrier=table.carrier,
+        host=table.host,
+        port=table.port,
+        bind=table.bind,
+        system_id=table.system_id,
+        password=password,
+        system_type=table.system_type,
+        interface_version=_INTERFACE_VERSIONS[table.interface_version],
+        addr_ton=table.addr_ton,
+        addr_npi=table.addr_npi,
+        address_range=table.address_range,
+        window=table.window,
+        tls=table.tls,
+        ca_directory=path(table.ca_directory),
+        certificate_name=table.certificate_name or table.host,
+        client_certificate=path(table.client_certificate),
+        private_key=path(table.private_key),
+        bind_address=table.bind_address,
+        connect_timeout_ns=table.connect_timeout_s * SECOND_NS,
+        bind_timeout_ns=table.bind_timeout_s * SECOND_NS,
+        response_timeout_ns=table.response_timeout_s * SECOND_NS,
+        enquire_link_ns=table.enquire_link_s * SECOND_NS,
+        inactivity_ns=table.inactivity_s * SECOND_NS,
+        unbind_timeout_ns=table.unbind_timeout_s * SECOND_NS,
+        bind_stable_ns=table.bind_stable_s * SECOND_NS,
+        drain_ns=file.server.drain_s * SECOND_NS,
+        default_alphabet=table.default_alphabet,
+        long_text=table.long_text,
+        registered_delivery=carrier.registered_delivery,
+        service_type=table.service_type,
+        priority_flag=table.priority_flag,
+        validity_period=table.validity_period,
+        sources={
+            number: _source(written)
+            for number, written in file.number.items()
+            if name in written.links
+        },
+        outcomes=_outcomes(carrier),
+    )
+
+
+def _campaign(file: ServerFile, name: str) -> Campaign:
+    table = file.campaign[name]
+    return Campaign(
+        name=name,
+        delay_ns=delay_s(table) * SECOND_NS,
+        spread_ns=spread_s(table) * SECOND_NS,
+        claim_ns=table.claim_days * DAY_NS,
+        max_replies=table.max_replies,
+        reply_max_age_ns=table.reply_max_age_h * HOUR_NS,
+        countries=frozenset(table.countries),
+        confirm_stop=table.confirm_stop,
+    )
+
+
+def _number(file: ServerFile, name: str, rates: Mapping[str, RateCard]) -> OurNumber:
+    table = file.number[name]
+    # Texts to a number may come in by any carrier of its links: book the dearest.
+    inbound = [rates[file.link[each].carrier].inbound(table.msisdn) for each in table.links]
+    return OurNumber(
+        name=name,
+        msisdn=table.msisdn,
+        campaign=table.campaign,
+        text_id=text_of(file, name),
+        stop_text_id=stop_text_of(file, name),
+        links=tuple(table.links),
+        limits=_limits(table),
+        inbound_nanos=max(nanos or 0 for nanos in inbound),
+    )
+
+
+def _source(table: NumberTable) -> Source:
+    if table.source is None:
+        return Source(table.msisdn, 1, 1)
+    return Source(table.source.value, table.source.ton, table.source.npi)
+
+
+def _limits(table: LimitTable) -> Limits:
+    return Limits(table.tps_segments, table.segments_per_hour, table.segments_per_day)
+
+
+def _outcomes(carrier: CarrierTable) -> dict[int, OutcomeKind]:
+    statuses: dict[int, OutcomeKind] = {}
+    for kind in STATUS_CLASSES:
+        listed: list[int] = getattr(carrier, f"{kind}_statuses")
+        statuses |= dict.fromkeys(listed, OutcomeKind(kind))
+    return statuses

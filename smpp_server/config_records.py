@@ -1,0 +1,115 @@
+"""What the program reads from its configuration: frozen values, times in integer nanoseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from routing.rate_card import RateCard
+from routing.records import OutcomeKind, Rules
+from smpp_server.config_lines import Fault
+
+SECOND_NS: Final = 1_000_000_000
+MINUTE_NS: Final = 60 * SECOND_NS
+HOUR_NS: Final = 60 * MINUTE_NS
+DAY_NS: Final = 24 * HOUR_NS
+
+
+class Secret:
+    """A password that no log line, traceback or report can show by accident."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def reveal(self) -> str:
+        """The password itself, for the bind only."""
+        return self._words
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._words == other._words
+
+    def __hash__(self) -> int:
+        return hash(self._words)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not written anywhere")
+
+
+class Source(NamedTuple):
+    """How a carrier wants one of our numbers written (SMPP 3.4 sections 5.2.5, 5.2.6, 5.2.8)."""
+
+    value: str
+    ton: int
+    npi: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """Everything the network side needs to know of one link."""
+
+    name: str
+    carrier: str
+    host: str
+    port: int
+    bind: Literal["transceiver", "pair"]  # pair: a receiver and a transmitter
+    system_id: str
+    password: Secret
+    system_type: str
+    interface_version: int  # 0x34 for 3.4
+    addr_ton: int
+    addr_npi: int
+    address_range: str
+    window: int  # unanswered requests of ours on one bind
+    tls: bool
+    ca_directory: Path | None  # None: the system's certificate authorities
+    certificate_name: str  # the name that must stand in the peer's certificate
+    client_certificate: Path | None
+    private_key: Path | None
+    bind_address: str  # local address to connect from, "" for any
+    connect_timeout_ns: int
+    bind_timeout_ns: int
+    response_timeout_ns: int
+    enquire_link_ns: int  # silence after which we ask whether the peer lives
+    inactivity_ns: int  # silence after which we hang up, 0 for never
+    unbind_timeout_ns: int
+    bind_stable_ns: int  # a bind that stayed up this long resets the back-off
+    drain_ns: int  # how long a stop waits for outstanding responses
+    default_alphabet: Literal["gsm", "latin1"]  # what data_coding 0 means here
+    long_text: Literal["refuse", "message_payload"]
+    registered_delivery: int
+    service_type: str
+    priority_flag: int
+    validity_period: str  # "" or a relative time of SMPP 3.4 section 7.1.1
+    sources: Mapping[str, Source]  # name of our number → how it is written
+    outcomes: Mapping[int, OutcomeKind]  # command_status → what it means, where not the usual
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Everything about the process itself."""
+
+    state_dir: Path
+    drain_s: int
+    max_waiting: int
+    full_status: int  # command_status for a text that would be one too many
+    log_level: Literal["debug", "info", "warning", "error"]
+    stats_s: int  # seconds between two lines of figures in the log, 0 for none
+    alarm_command: tuple[str, ...]  # program and arguments, () for none
+    zone: str  # of days and hours, a name of the IANA time zone database
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without a fault."""
+
+    rules: Rules
+    links: Mapping[str, LinkConfig]
+    server: ServerConfig
+    rates: Mapping[str, RateCard]  # carrier → its prices
+    warnings: tuple[Fault, ...]

@@ -1,0 +1,290 @@
+"""PDUs → contacts, outcomes and receipts. The words of a message are read here, once, and dropped.
+
+Nothing that leaves this module has a field for them: a stop word becomes a flag, our own text
+coming back a reason for silence.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from routing.numbering import MoForm
+from routing.records import (
+    AckRef,
+    Contact,
+    Outcome,
+    OutcomeKind,
+    Receipt,
+    ReceiptKind,
+    ReplyText,
+    Rules,
+    SenderKeys,
+    Silence,
+)
+from routing.standing import Seen
+from smpp_server import events as ev
+from smpp_server.config_records import LinkConfig
+from smpp_server.config_texts import stop_form
+from smpp_server.smpp import happenings as hp
+from smpp_server.smpp import receipts, text
+from smpp_server.smpp.constants import status_name
+from smpp_server.smpp.schema import DataSm, DeliverSm, Pdu, SubmitSmResp
+
+_FAULTS = {
+    "alphanumeric": Silence.ALPHANUMERIC,
+    "short": Silence.SHORT,
+    "none": Silence.NO_SENDER,
+    "network": Silence.NETWORK_NUMBER,
+    "unreadable": Silence.UNREADABLE_NUMBER,
+    "never": Silence.NEVER_ANSWER,
+}
+
+OUTCOMES: Mapping[int, OutcomeKind] = {
+    0x58: OutcomeKind.PAUSE,
+    0x14: OutcomeKind.PAUSE,
+    0x08: OutcomeKind.RETRY,
+    0x45: OutcomeKind.RETRY,
+    0x64: OutcomeKind.RETRY,
+    0x04: OutcomeKind.SESSION,
+} | dict.fromkeys(
+    (0x03, 0x0A, 0x15, 0x48, 0x49, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4), OutcomeKind.ACCOUNT
+)
+"""command_status → what it means for a submit; all others refuse this one reply for good."""
+
+_RECEIPT_KINDS = {
+    receipts.Outcome.DELIVERED: ReceiptKind.DELIVERED,
+    receipts.Outcome.FAILED: ReceiptKind.FAILED,
+    receipts.Outcome.INTERMEDIATE: ReceiptKind.INTERMEDIATE,
+}
+_MESSAGE_PAYLOAD = 0x0424
+_UDHI = 0x40
+_NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
+
+
+class Recognised(NamedTuple):
+    """One batch, and whom it is owed an answer."""
+
+    seen: Seen
+    acks: dict[int, list[tuple[int, int]]]  # bind → (command_id, sequence_number)
+    noticed: list[ev.Noticed]
+    explained: list[tuple[int, Contact]]  # (ticket, contact)
+
+
+class _Link(NamedTuple):
+    """How one link writes what it delivers."""
+
+    name: str
+    carrier: str
+    form: MoForm
+    alphabet: str
+    outcomes: Mapping[int, OutcomeKind]
+
+
+class Recogniser:
+    """Reads batches by the configuration. Keeps nothing between them."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        links: Mapping[str, LinkConfig],
+        sender_keys: Callable[[str], SenderKeys],
+    ) -> None:
+        self._rules = rules
+        self._sender_keys = sender_keys
+        self._links = {
+            link.name: _Link(
+                link.name,
+                link.carrier,
+                rules.mo_forms[link.name],
+                link.default_alphabet,
+                {**OUTCOMES, **link.outcomes},
+            )
+            for link in links.values()
+        }
+        self._numbers = {number.msisdn: number.name for number in rules.numbers.values()}
+        self._called: dict[str, str] = dict(self._numbers)
+        self._own_octets = _own_octets(rules.texts)
+        self._own_countries = {
+            number.msisdn: rules.plan.country_of(number.msisdn)
+            for number in rules.numbers.values()
+        }
+        longest = max((len(word) for word in rules.stop_words), default=0)
+        self._stop_octets = 2 * longest + 16  # UCS-2, with room for spaces and full stops
+
+    def recognise(self, events: Sequence[ev.Event]) -> Recognised:
+        """One batch, in order. Never raises for what a peer sent."""
+        seen = Seen()
+        acks: dict[int, list[tuple[int, int]]] = {}
+        noticed: list[ev.Noticed] = []
+        explained: list[tuple[int, Contact]] = []
+        tick = False
+        for event in events:
+            if type(event) is ev.Heard:
+                owed = acks.setdefault(event.bind_id, [])
+                self._heard(event, seen, owed)
+            elif type(event) is ev.LinkDown:
+                lost = [Outcome(token, OutcomeKind.LINK_LOST) for token in event.unanswered]
+                seen.outcomes.extend(lost)
+            elif type(event) is ev.NotSent:
+                back = [Outcome(reply_id, OutcomeKind.NOT_SENT) for reply_id in event.reply_ids]
+                seen.outcomes.extend(back)
+            elif type(event) is ev.Noticed:
+                noticed.append(event)
+            elif type(event) is ev.Asked:
+                seen.commands.append(event.command)
+            elif type(event) is ev.Explained:
+                explained.append((event.ticket, self._imagined(event)))
+            elif type(event) is ev.Tick:
+                tick = True
+        if tick:
+            seen = Seen(seen.contacts, seen.outcomes, seen.receipts, seen.commands, True)
+        return Recognised(seen, acks, noticed, explained)
+
+    def _heard(self, heard: ev.Heard, seen: Seen, owed: list[tuple[int, int]]) -> None:
+        """One read of one bind."""
+        link = self._links[heard.link]
+        bind_id = heard.bind_id
+        for event in heard.events:
+            kind = type(event)
+            if kind is hp.Received:
+                pdu = event.pdu  # type: ignore[union-attr]
+                owed.append((pdu.command_id, pdu.sequence_number))
+                if type(pdu) is DeliverSm or type(pdu) is DataSm:
+                    ref = (bind_id, pdu.command_id, pdu.sequence_number)
+                    self._message(link, pdu, ref, seen)
+            elif kind is hp.Answered or kind is hp.Late:
+                outcome = _outcome(link, event.token, event.pdu)  # type: ignore[union-attr]
+                seen.outcomes.append(outcome)
+            elif kind is hp.Expired:
+                token = event.token  # type: ignore[union-attr]
+                seen.outcomes.append(Outcome(token, OutcomeKind.NO_ANSWER))
+            elif kind is hp.Malformed:
+                self._malformed(link, event.error.partial, bind_id, seen)  # type: ignore[union-attr]
+
+    def _malformed(self, link: _Link, partial: Pdu | None, bind_id: int, seen: Seen) -> None:
+        """A receipt that is readable all the same counts; the session has answered already."""
+        if isinstance(partial, DeliverSm | DataSm):
+            ref = (bind_id, partial.command_id, partial.sequence_number)
+            receipt = self._receipt(link, partial, ref)
+            if receipt is not None:
+                seen.receipts.append(receipt)
+
+    def _message(self, link: _Link, pdu: DeliverSm | DataSm, ref: AckRef, seen: Seen) -> None:
+        """A text or a receipt."""
+        if pdu.esm_class & _NOT_A_TEXT or pdu.tlvs:
+            receipt = self._receipt(link, pdu, ref)
+            if receipt is not None:
+                seen.receipts.append(receipt)
+                return
+            if pdu.esm_class & _NOT_A_TEXT:
+                seen.contacts.append(Contact(ref, "", "", "", None, Silence.RECEIPT, False))
+                return
+        number = self._called_number(pdu)
+        reading = self._rules.plan.read(pdu.source_addr, pdu.source_addr_ton, link.form)
+        silence, stop, part = self._words(link, pdu)
+        if silence is None and not number:
+            silence = Silence.NOT_OURS
+        if reading.fault is not None:
+            silence = silence or _FAULTS[reading.fault]
+        elif reading.msisdn in self._numbers:
+            silence = Silence.OWN_NUMBER
+        keys = None if silence is not None else self._sender_keys(reading.msisdn)
+        seen.contacts.append(
+            Contact(ref, number, reading.msisdn, reading.country, keys, silence, stop, part)
+        )
+
+    def _called_number(self, pdu: DeliverSm | DataSm) -> str:
+        """Name of our number that was called, "" when it is none of ours."""
+        written = pdu.destination_addr
+        name = self._called.get(written)
+        if name is not None:
+            return name
+        digits = written.removeprefix("+")
+        digits = digits.removeprefix("00") if digits.startswith("00") else digits
+        name = self._numbers.get(digits, "")
+        if not name and len(digits) > 1:
+            for msisdn, country in self._own_countries.items():
+                form = MoForm.national(country) if country else None
+                if form is not None:
+                    reading = self._rules.plan.read(written, 2, form)
+                    if reading.msisdn == msisdn:
+                        name = self._numbers[msisdn]
+        if len(self._called) < 1000:  # a peer's inventions must not fill the memory
+            self._called[written] = name
+        return name
+
+    def _words(self, link: _Link, pdu: DeliverSm | DataSm) -> tuple[Silence | None, bool, int]:
+        """(why these words get no answer, are they a stop word, part number); then they are gone."""
+        octets = pdu.short_message if type(pdu) is DeliverSm else b""
+        if not octets and pdu.tlvs:
+            octets = pdu.tlv(_MESSAGE_PAYLOAD) or b""
+        udhi = bool(pdu.esm_class & _UDHI)
+        part = 1
+        if udhi:
+            header = text.udh(octets)
+            if header is not None:
+                if header.destination_port is not None:
+                    return Silence.BINARY, False, 1
+                part = header.part or 1
+        if text.is_binary(pdu.data_coding) or (pdu.tlvs and _port_addressed(pdu)):
+            return Silence.BINARY, False, part
+        if octets in self._own_octets:
+            return Silence.ECHO, False, part
+        if len(octets) > self._stop_octets:
+            return None, False, part
+        words = stop_form(text.decode(octets, pdu.data_coding, udhi, link.alphabet))
+        return None, words in self._rules.stop_words, part
+
+    def _receipt(self, link: _Link, pdu: DeliverSm | DataSm, ref: AckRef) -> Receipt | None:
+        octets = pdu.short_message if type(pdu) is DeliverSm else b""
+        if not octets:
+            octets = pdu.tlv(_MESSAGE_PAYLOAD) or b""
+        fields = receipts.read(pdu.esm_class, octets, pdu.data_coding, pdu.tlvs)
+        if fields is None:
+            return None
+        reading = self._rules.plan.read(pdu.source_addr, pdu.source_addr_ton, link.form)
+        keys = self._sender_keys(reading.msisdn) if reading.msisdn else None
+        return Receipt(
+            ref,
+            link.carrier,
+            receipts.id_candidates(fields),
+            _RECEIPT_KINDS[fields.outcome],
+            self._called_number(pdu),
+            keys,
+        )
+
+    def _imagined(self, event: ev.Explained) -> Contact:
+        """The contact a text from `address` would be."""
+        number = event.number or next(iter(self._rules.numbers))
+        links = self._rules.numbers[number].links
+        form = self._rules.mo_forms[links[0]]
+        ton = 1 if event.address.startswith(("+", "00")) else 0
+        reading = self._rules.plan.read(event.address, ton, form)
+        silence = _FAULTS[reading.fault] if reading.fault is not None else None
+        if reading.msisdn in self._numbers:
+            silence = Silence.OWN_NUMBER
+        keys = None if silence is not None else self._sender_keys(reading.msisdn)
+        return Contact(
+            (0, 0, 0), number, reading.msisdn, reading.country, keys, silence, stop=False
+        )
+
+
+def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:
+    status = pdu.command_status
+    if status == 0 and type(pdu) is SubmitSmResp:
+        return Outcome(token, OutcomeKind.ACCEPTED, pdu.message_id)
+    kind = link.outcomes.get(status, OutcomeKind.REFUSED)
+    return Outcome(token, kind, "", status_name(status))
+
+
+def _port_addressed(pdu: DeliverSm | DataSm) -> bool:
+    return pdu.tlv(0x020B) is not None or pdu.tlv(0x020A) is not None
+
+
+def _own_octets(texts: Mapping[str, ReplyText]) -> frozenset[bytes]:
+    """Our own texts as they would come back from a robot, in either alphabet."""
+    written = set()
+    for reply in texts.values():
+        written.add(text.encode(reply.words, reply.data_coding))
+        written.add(text.encode(reply.words, 8))
+    return frozenset(written)
+

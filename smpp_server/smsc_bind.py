@@ -1,0 +1,167 @@
+"""One connection of an ESME to the simulated SMSC, and the agenda of what the SMSC does later."""
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, Protocol
+
+from twisted.internet import protocol
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.python.failure import Failure
+
+from smpp_server.smpp.happenings import Event
+from smpp_server.smpp.matrix import Role, State
+from smpp_server.smpp.session import Session
+from smpp_server.smpp.timers import SessionLimits
+from smpp_server.smsc_invoice import SubmitTap
+from smpp_server.smsc_mailbox import Mailbox
+
+NS = 1_000_000_000
+WAKE_LATE_S = 1e-6  # rather than early by a rounding, which would wake us again at once
+
+
+class Owner(Protocol):
+    """What a connection needs of the SMSC it belongs to."""
+
+    reactor: Any
+    limits: SessionLimits
+
+    def now_ns(self) -> int:
+        """The reactor's clock in nanoseconds."""
+
+    def come(self, bind: "SmscBind") -> None:
+        """A connection was made."""
+
+    def gone(self, bind: "SmscBind") -> None:
+        """A bind has died, by our will or not; may be told twice."""
+
+    def left(self, bind: "SmscBind") -> None:
+        """A connection has been closed."""
+
+    def react(self, bind: "SmscBind", events: Iterable[Event], frames: Iterator[bytes]) -> None:
+        """Everything one read or one timer brought, with the submit_sm frames it held."""
+
+
+class Agenda:
+    """What is to be done later, under one timer of the reactor; `after` follows each round."""
+
+    def __init__(self, reactor: Any, after: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._after = after
+        self._heap: list[tuple[float, int, Callable[[], object]]] = []
+        self._order = count()
+        self._timer: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, delay_s: float, action: Callable[[], object]) -> None:
+        """Do this after `delay_s`; equals in the order they were added."""
+        entry = (self._reactor.seconds() + delay_s, next(self._order), action)
+        heappush(self._heap, entry)
+        if self._heap[0] is entry:
+            self._arm()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._heap.clear()
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._heap:
+            delay_s = max(0, self._heap[0][0] - self._reactor.seconds())
+            self._timer = self._reactor.callLater(delay_s + WAKE_LATE_S, self._run)
+
+    def _run(self) -> None:
+        self._timer = None
+        now_s = self._reactor.seconds()
+        while self._heap and self._heap[0][0] <= now_s:
+            heappop(self._heap)[2]()
+        if self._timer is None:
+            self._arm()
+        self._after()
+
+
+class SmscBind(protocol.Protocol):
+    """One connection of an ESME: octets in, octets out, and one timer."""
+
+    def __init__(self, smsc: Owner, bind_id: int) -> None:
+        self.bind_id = bind_id
+        self.session = Session(Role.SMSC, smsc.limits)
+        self.account = ""
+        self.mailbox: Mailbox | None = None
+        self._smsc = smsc
+        self._tap = SubmitTap()
+        self._wake: IDelayedCall | None = None
+        self._wake_at = 0
+        self._cut = False
+
+    def connectionMade(self) -> None:
+        """The ESME is here; its time to bind runs."""
+        self.session.connected(self._smsc.now_ns())
+        self._smsc.come(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """One read: all its PDUs, then one write."""
+        if not self._cut:
+            frames = iter(self._tap.feed(data))
+            self._smsc.react(self, self.session.receive(data, self._smsc.now_ns()), frames)
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        """The connection is gone, wanted or not."""
+        self._smsc.gone(self)
+        self.arm()
+        self._smsc.left(self)
+
+    def write(self) -> None:
+        """Write what the session has queued, close the connection if it has ended."""
+        if self.transport is None or self._cut:
+            return
+        if data := self.session.data_to_send():
+            self.transport.write(data)
+        if self.session.state is State.CLOSED:
+            self.transport.loseConnection()
+        self.arm()
+
+    def cut(self) -> None:
+        """Die as a crashed SMSC does: what was written arrives, what comes back is not read."""
+        self.write()
+        self._cut = True
+        if self.transport is not None:
+            self.transport.loseConnection()
+        self._smsc.gone(self)
+        self.arm()
+
+    def arm(self) -> None:
+        """Set the one timer to the session's deadline; it may stand earlier, never later."""
+        deadline = self.session.deadline()
+        if self._wake is not None and self._wake.active():
+            if deadline is not None and self._wake_at <= deadline:
+                return
+            self._wake.cancel()
+        self._wake = None
+        if deadline is not None:
+            self._wake_at = deadline
+            delay_s = max(0, deadline - self._smsc.now_ns()) / NS + WAKE_LATE_S
+            self._wake = self._smsc.reactor.callLater(delay_s, self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self._smsc.react(self, self.session.expire(self._smsc.now_ns()), iter(()))
+
+
+class SmscFactory(protocol.Factory):
+    """Makes one `SmscBind` for each connection."""
+
+    noisy = False
+
+    def __init__(self, smsc: Owner) -> None:
+        self._smsc = smsc
+        self._numbers = count(1)
+
+    def buildProtocol(self, addr: IAddress | None) -> SmscBind:
+        """See `IProtocolFactory.buildProtocol`."""
+        return SmscBind(self._smsc, next(self._numbers))

@@ -1,0 +1,393 @@
+"""An SMSC on a port: the product's own session in the other role, a crowd to deliver, an invoice.
+
+It accepts binds of its accounts, delivers texts, answers submits, sends receipts and writes the
+invoice it would send. What goes wrong is decided by a `Plan`. Reactor and wall clock are given to
+it, so that a test runs it without time passing.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransport
+
+from smpp_server.smpp import schema as s
+from smpp_server.smpp.constants import CommandStatus, Tag
+from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malformed, Received
+from smpp_server.smpp.matrix import RESPONSE, Role, State
+from smpp_server.smpp.session import Session
+from smpp_server.smpp.timers import SessionLimits
+from smpp_server.smsc_bind import NS, Agenda, SmscBind, SmscFactory
+from smpp_server.smsc_invoice import Invoice, Prices, UnreadableSubmit, read_submission
+from smpp_server.smsc_mailbox import Delivery, Mailbox
+from smpp_server.smsc_plan import (
+    TEMPORARY,
+    Account,
+    Counts,
+    Faults,
+    Habits,
+    Plan,
+    Reception,
+    Submitted,
+    Text,
+)
+
+SC_INTERFACE_VERSION = s.Tlv(Tag.SC_INTERFACE_VERSION, b"\x34")
+FIRST_NUMBER = 0x10000001  # of message_ids: so that hexadecimal and decimal are never alike
+
+# What a store-and-forward SMSC that keeps nothing answers to the rest of chapter 4.
+REFUSED = {
+    s.QuerySm.command_id: CommandStatus.ESME_RQUERYFAIL,
+    s.CancelSm.command_id: CommandStatus.ESME_RCANCELFAIL,
+    s.ReplaceSm.command_id: CommandStatus.ESME_RREPLACEFAIL,
+    s.SubmitMulti.command_id: CommandStatus.ESME_RINVCMDID,
+    s.DataSm.command_id: CommandStatus.ESME_RINVCMDID,
+}
+
+
+class Simulator:
+    """The SMSC. `plan` and `habits` may be exchanged at any time.
+
+    `wall_s` gives seconds since the Unix epoch for receipts and the invoice. `keep` bounds what is
+    remembered of each submit: `submits`, `reply_latency_ns` and the lines of the invoice.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        accounts: Iterable[Account],
+        prices: Prices,
+        *,
+        faults: Plan | None = None,
+        habits: Habits | None = None,
+        window: int = 10,
+        limits: SessionLimits | None = None,
+        wall_s: Callable[[], float] | None = None,
+        on_submit: Callable[[Submitted], None] | None = None,
+        keep: int = 1_000_000,
+    ) -> None:
+        self.reactor = reactor
+        self.accounts = {account.system_id: account for account in accounts}
+        if not self.accounts:
+            raise ValueError("an SMSC needs at least one account")
+        self.plan: Plan = faults or Faults()
+        self.habits = habits or Habits()
+        self.limits = replace(limits or SessionLimits(), window=window)
+        self.on_submit = on_submit
+        self.invoice = Invoice(prices, keep)
+        self.counts = Counts()
+        self.submits: deque[Submitted] = deque(maxlen=keep)
+        self.reply_latency_ns = array("q")  # first delivery of a sender's text to our reply
+        self.factory = SmscFactory(self)
+        self._wall_s = wall_s or reactor.seconds
+        self._keep = keep
+        self._mailboxes = {system_id: Mailbox() for system_id in self.accounts}
+        self._connected: dict[SmscBind, None] = {}
+        self._touched: dict[SmscBind, None] = {}
+        self._asked_ns: dict[str, int] = {}
+        self._next_number = FIRST_NUMBER
+        self._agenda = Agenda(reactor, self._flush)
+        self._port: IListeningPort | None = None
+        self._alone: Deferred[None] | None = None
+        self._abort: IDelayedCall | None = None
+
+    # -- what its owner asks of it
+
+    def listen(self, port: int = 0, interface: str = "127.0.0.1") -> Deferred[int]:
+        """Accept connections; fires with the port, which the system chooses when it is 0."""
+        self._port = self.reactor.listenTCP(port, self.factory, interface=interface)
+        return succeed(cast(int, cast(Any, self._port.getHost()).port))
+
+    def deliver(self, *items: Text | s.Pdu, account: str | None = None) -> list[int]:
+        """Queue texts (or deliver_sm, data_sm as they are) for an account, by default the first.
+
+        Returns the token of each delivery. They survive a lost connection (Q76).
+        """
+        mailbox = self._mailbox(account)
+        tokens = [token for item in items for token in mailbox.put(item)]
+        self._serve(mailbox)
+        self._flush()
+        return tokens
+
+    def feed(self, items: Iterable[Text | s.Pdu], account: str | None = None) -> None:
+        """Deliver these as fast as the window allows, drawing each when there is room for it."""
+        mailbox = self._mailbox(account)
+        mailbox.feed(items)
+        self._serve(mailbox)
+        self._flush()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every delivery was confirmed or dropped, and no response or receipt is due."""
+        return not self._agenda and all(box.idle for box in self._mailboxes.values())
+
+    @property
+    def binds(self) -> list[SmscBind]:
+        """Binds that stand now, oldest first."""
+        return [bind for bind in self._connected if bind.session.bound]
+
+    def unbind(self) -> None:
+        """Ask all binds to end in order, as before maintenance (Q36); listening goes on."""
+        for bind in self.binds:
+            bind.session.unbind(self.now_ns())
+            bind.write()
+
+    def cut(self) -> None:
+        """Let all connections die without a word; listening goes on."""
+        for bind in list(self._connected):
+            bind.cut()
+
+    def stop(self, timeout_s: float = 5) -> Deferred[None]:
+        """Stop listening, unbind, close; fires when no connection and no timer is left.
+
+        Who has not answered after `timeout_s` is cut off.
+        """
+        port, self._port = self._port, None
+        closing = succeed(None) if port is None else maybeDeferred(port.stopListening)
+        if self._alone is None:
+            self._alone = Deferred()
+            self._abort = self.reactor.callLater(timeout_s, self._abort_all)
+            self.unbind()
+            for bind in self._connected:
+                if bind.session.state in (State.OPEN, State.BINDING):
+                    cast(ITCPTransport, bind.transport).loseConnection()
+            self._end_if_alone()
+        return gatherResults([closing, self._alone]).addCallback(lambda _: None)
+
+    # -- what its connections tell it
+
+    def now_ns(self) -> int:
+        """The reactor's clock in nanoseconds."""
+        return int(self.reactor.seconds() * NS)
+
+    def come(self, bind: SmscBind) -> None:
+        """A connection was made."""
+        self._connected[bind] = None
+        bind.arm()
+
+    def gone(self, bind: SmscBind) -> None:
+        """A bind has died: what it had not confirmed goes to the account's other binds."""
+        bind.session.disconnected()
+        mailbox, bind.mailbox = bind.mailbox, None
+        if mailbox is not None:
+            mailbox.recover(bind.session.outstanding())
+            self._serve(mailbox)
+            self._flush()
+
+    def left(self, bind: SmscBind) -> None:
+        """A connection has been closed."""
+        del self._connected[bind]
+        self._end_if_alone()
+
+    def react(self, bind: SmscBind, events: Iterable[Event], frames: Iterator[bytes]) -> None:
+        """Everything one read or one timer brought, then one write."""
+        expired: list[int] = []
+        for event in events:
+            if isinstance(event, Received):
+                self._received(bind, event.pdu, frames)
+            elif isinstance(event, Answered):
+                self._answered(bind, event.token, event.pdu.command_status)
+            elif isinstance(event, Expired):
+                expired.append(event.token)
+            elif isinstance(event, Malformed):
+                self.counts.malformed += 1
+            elif isinstance(event, Lost):
+                self.counts.lost += 1
+        if expired and bind.mailbox is not None:
+            self.counts.expired += len(expired)
+            bind.mailbox.recover(expired)
+            self._serve(bind.mailbox)
+        self._touched[bind] = None
+        self._flush()
+
+    # -- decisions
+
+    def _received(self, bind: SmscBind, pdu: s.Pdu, frames: Iterator[bytes]) -> None:
+        if isinstance(pdu, s.SubmitSm):
+            self._submitted(bind, pdu, frames)
+        elif (status := REFUSED.get(pdu.command_id)) is not None:
+            bind.session.answer([(pdu.command_id, pdu.sequence_number)], status)
+        elif isinstance(pdu, s.BindTransceiver | s.BindTransmitter | s.BindReceiver):
+            self._asked_to_bind(bind, pdu)
+
+    def _asked_to_bind(
+        self, bind: SmscBind, pdu: s.BindTransceiver | s.BindTransmitter | s.BindReceiver
+    ) -> None:
+        self.counts.binds_asked += 1
+        status = self.plan.bind(self.counts.binds_asked) or self._check(pdu.system_id, pdu.password)
+        if status:
+            bind.session.refuse_bind(pdu.sequence_number, status)
+            return
+        response = s.PDUS[pdu.command_id | RESPONSE](
+            system_id=self.habits.system_id, tlvs=(SC_INTERFACE_VERSION,)
+        )
+        bind.session.accept_bind(pdu, response, self.now_ns())
+        bind.account = pdu.system_id
+        bind.mailbox = self._mailboxes[pdu.system_id]
+        self.counts.binds += 1
+
+    def _check(self, system_id: str, password: str) -> int:
+        account = self.accounts.get(system_id)
+        if account is None:
+            return CommandStatus.ESME_RINVSYSID
+        if account.password != password:
+            return CommandStatus.ESME_RINVPASWD
+        taken = sum(bind.account == system_id for bind in self.binds)
+        return CommandStatus.ESME_RALYBND if taken >= account.max_binds else 0
+
+    def _submitted(self, bind: SmscBind, pdu: s.SubmitSm, frames: Iterator[bytes]) -> None:
+        mine = (f for f in frames if int.from_bytes(f[12:16]) == pdu.sequence_number)
+        frame = next(mine, b"")
+        self.counts.submits += 1
+        reception = self.plan.submit(self.counts.submits)
+        if not reception.taken or bind.session.state is State.CLOSED:
+            self.counts.swallowed += 1
+            return
+        number = self._next_number
+        status = reception.status or self._accept(bind, pdu, frame, number)
+        if status:
+            self.counts.refused += 1
+        else:
+            self._next_number += 1
+            self.counts.accepted += 1
+            if self.habits.wants_receipt(pdu.registered_delivery):
+                self._promise_receipt(bind, pdu, number)
+        answer = partial(self._answer, bind, pdu.sequence_number, status, number, reception)
+        if reception.delay_s > 0:
+            self._agenda.add(reception.delay_s, answer)
+        else:
+            answer()
+
+    def _accept(self, bind: SmscBind, pdu: s.SubmitSm, frame: bytes, number: int) -> int:
+        """Take and bill it, or tell the status that refuses it."""
+        try:
+            submission = read_submission(frame)
+        except UnreadableSubmit:
+            return CommandStatus.ESME_RSUBMITFAIL
+        price = self.invoice.prices.outbound(submission.destination)
+        if price is None:
+            return CommandStatus.ESME_RINVDSTADR
+        message_id, at_s = self.habits.message_id(number), self._wall_s()
+        self.invoice.accept(submission, price, message_id, at_s)
+        asked_ns = self._asked_ns.pop(submission.destination, None)
+        if asked_ns is not None and len(self.reply_latency_ns) < self._keep:
+            self.reply_latency_ns.append(self.now_ns() - asked_ns)
+        submitted = Submitted(
+            bind.account,
+            bind.bind_id,
+            message_id,
+            submission.source,
+            submission.destination,
+            pdu.data_coding,
+            pdu.esm_class,
+            pdu.short_message or pdu.tlv(Tag.MESSAGE_PAYLOAD) or b"",
+            submission.segments,
+            pdu.registered_delivery,
+            at_s,
+        )
+        self.submits.append(submitted)
+        if self.on_submit is not None:
+            self.on_submit(submitted)
+        return 0
+
+    def _answer(
+        self, bind: SmscBind, sequence_number: int, status: int, number: int, reception: Reception
+    ) -> None:
+        for _ in range(reception.copies):
+            if status:
+                bind.session.answer([(s.SubmitSm.command_id, sequence_number)], status)
+            else:
+                response = s.SubmitSmResp(message_id=self.habits.message_id(number))
+                response.sequence_number = sequence_number
+                bind.session.respond(response)
+        self._touched[bind] = None
+
+    def _promise_receipt(self, bind: SmscBind, pdu: s.SubmitSm, number: int) -> None:
+        mailbox, sent_s = self._mailboxes[bind.account], self._wall_s()
+
+        def send() -> None:
+            mailbox.put(self.habits.receipt(pdu, number, sent_s, self._wall_s()), first=True)
+            self.counts.receipts += 1
+            self._serve(mailbox)
+
+        if self.habits.receipt_first:
+            send()
+            self._pump(bind)
+        else:
+            self._agenda.add(self.habits.receipt_delay_s, send)
+
+    # -- deliveries
+
+    def _mailbox(self, account: str | None) -> Mailbox:
+        return self._mailboxes[next(iter(self.accounts)) if account is None else account]
+
+    def _serve(self, mailbox: Mailbox) -> None:
+        """Let all binds of this account take from it at the next write."""
+        self._touched.update(dict.fromkeys(b for b in self._connected if b.mailbox is mailbox))
+
+    def _answered(self, bind: SmscBind, token: int, status: int) -> None:
+        mailbox = bind.mailbox
+        delivery = mailbox.close(token) if mailbox is not None else None
+        if mailbox is None or delivery is None:
+            return
+        if status == 0:
+            self.counts.confirmed += 1
+            if delivery.is_text:
+                self.invoice.delivered(delivery.our_number)
+        elif status in TEMPORARY:
+            self.counts.put_off += 1
+            self._agenda.add(self.habits.retry_s, partial(self._retry, mailbox, delivery))
+        else:
+            self.counts.dropped += 1
+
+    def _retry(self, mailbox: Mailbox, delivery: Delivery) -> None:
+        mailbox.again([delivery])
+        self._serve(mailbox)
+
+    def _pump(self, bind: SmscBind) -> bool:
+        """Queue what the window has room for; whether the plan then cuts the connection."""
+        mailbox, room = bind.mailbox, bind.session.free
+        if mailbox is None or room <= 0:
+            return False
+        pairs, cut, now_ns = [], False, self.now_ns()
+        while len(pairs) < room and not cut and (delivery := mailbox.take()) is not None:
+            pairs.append((delivery.token, delivery.pdu))
+            self.counts.deliveries += 1
+            if delivery.attempts > 1:
+                self.counts.redeliveries += 1
+            elif delivery.is_text and len(self._asked_ns) < self._keep:
+                self._asked_ns.setdefault(delivery.sender, now_ns)
+            cut = self.plan.cuts(self.counts.deliveries)
+        if pairs:
+            bind.session.request(pairs, now_ns)
+        return cut
+
+    def _flush(self) -> None:
+        """Fill the windows of the binds touched since last time, and write once on each."""
+        while self._touched:
+            bind = next(iter(self._touched))
+            del self._touched[bind]
+            if self._pump(bind):
+                bind.cut()
+            else:
+                bind.write()
+
+    # -- the end
+
+    def _abort_all(self) -> None:
+        self._abort = None
+        for bind in list(self._connected):
+            cast(ITCPTransport, bind.transport).abortConnection()
+
+    def _end_if_alone(self) -> None:
+        if self._alone is None or self._connected or self._alone.called:
+            return
+        self._agenda.clear()
+        if self._abort is not None:
+            self._abort.cancel()
+            self._abort = None
+        self._alone.callback(None)

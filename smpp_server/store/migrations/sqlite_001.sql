@@ -1,0 +1,116 @@
+-- No column for text. No clear number: `sealed` is the only trace of one that waits.
+-- Times are nanoseconds since 1970, money is nano-units of the accounting currency.
+CREATE TABLE claim (
+    pseudonym    BLOB NOT NULL,
+    campaign     TEXT NOT NULL,
+    epoch        INTEGER NOT NULL,
+    contacts     INTEGER NOT NULL,
+    period_start INTEGER NOT NULL,
+    replies      INTEGER NOT NULL,
+    reply_id     INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, campaign)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE optout (
+    pseudonym BLOB PRIMARY KEY,
+    scope     TEXT NOT NULL,
+    since     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reply (
+    id              INTEGER PRIMARY KEY,
+    state           INTEGER NOT NULL,
+    campaign        TEXT NOT NULL,
+    number          TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    text_id         TEXT NOT NULL,
+    segments        INTEGER NOT NULL,
+    country         TEXT NOT NULL,
+    claim           BLOB,
+    epoch           INTEGER NOT NULL,
+    prefix          BLOB,
+    created         INTEGER NOT NULL,
+    due             INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    sealed          BLOB,
+    carrier         TEXT,
+    link            TEXT,
+    message_id      TEXT,
+    price           INTEGER,
+    rate_version    INTEGER,
+    exact           INTEGER,
+    tracked         INTEGER,
+    day             TEXT,
+    submitted       INTEGER,
+    ended           INTEGER,
+    reason          TEXT,
+    reserve_journal INTEGER,
+    close_journal   INTEGER
+) STRICT;
+CREATE INDEX reply_lane ON reply (number, campaign, due) WHERE state = 0;
+CREATE INDEX reply_waiting ON reply (created) WHERE state = 0;
+CREATE INDEX reply_open ON reply (submitted) WHERE state IN (2, 4);
+CREATE INDEX reply_message ON reply (message_id) WHERE tracked = 1;
+CREATE INDEX reply_unknown ON reply (claim) WHERE state = 4;
+
+CREATE TABLE journal (
+    seq     INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    totals  TEXT NOT NULL,
+    entries TEXT NOT NULL,
+    digest  BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE balance (
+    account TEXT PRIMARY KEY,
+    nanos   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counter (
+    scope TEXT NOT NULL,
+    span  TEXT NOT NULL,
+    head  INTEGER NOT NULL,
+    slots BLOB NOT NULL,
+    PRIMARY KEY (scope, span)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hold (
+    scope  TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE state (
+    key   TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fingerprint (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE held_receipt (
+    carrier    TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    delivered  INTEGER NOT NULL,
+    until      INTEGER NOT NULL,
+    PRIMARY KEY (carrier, message_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alarm (
+    id      INTEGER PRIMARY KEY,
+    code    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    began   INTEGER NOT NULL,
+    ended   INTEGER
+) STRICT;
+CREATE INDEX alarm_open ON alarm (code, subject) WHERE ended IS NULL;
+
+CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    what    TEXT NOT NULL,
+    figures TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,172 @@
+"""SQL of the embedded store and the shapes of its rows: what a column is called stands only here."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from routing.records import Flight, Reply, ReplyKind, ReplyState
+from routing.standing import Stored
+
+Row = tuple[Any, ...]
+
+REPLY = (
+    "id, campaign, number, kind, text_id, segments, country, claim, epoch, prefix,"
+    " created, due, attempts, sealed"
+)
+INSERT_WAITING = (
+    "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
+    " epoch, prefix, created, due, sealed) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_FLIGHT = (
+    "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
+    " epoch, prefix, created, due, carrier, link, price, rate_version, exact, tracked, day,"
+    " submitted, reserve_journal)"
+    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+RELEASE = (
+    "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
+    " tracked = ?, day = ?, submitted = ?, reserve_journal = ? WHERE id = ? AND state = 0"
+)
+RETURN = (
+    "UPDATE reply SET state = 0, due = ?, attempts = ?, sealed = coalesce(sealed, ?),"
+    " close_journal = ? WHERE id = ? AND state = 1"
+)
+POSTPONE = "UPDATE reply SET due = ? WHERE id = ? AND state = 0"
+FINISH_OPEN = (
+    "UPDATE reply SET state = ?, message_id = ?, sealed = NULL, reason = ?, close_journal = ?"
+    " WHERE id = ? AND state = ?"
+)
+FINISH = (
+    "UPDATE reply SET state = ?, message_id = ?, sealed = NULL, claim = NULL, prefix = NULL,"
+    " reason = ?, close_journal = ?, ended = ? WHERE id = ? AND state = ?"
+)
+MOVE = (
+    "UPDATE reply SET state = ?, message_id = coalesce(?, message_id), sealed = NULL,"
+    " claim = CASE WHEN ? THEN NULL ELSE claim END, reason = ?, close_journal = ?, ended = ?"
+    " WHERE id = ? AND state = ?"
+)
+CANCEL = (
+    "UPDATE reply SET state = 5, reason = ?, sealed = NULL, claim = NULL, prefix = NULL,"
+    " ended = ? WHERE id = ? AND state = 0"
+)
+PUT_CLAIM = (
+    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " epoch = excluded.epoch, contacts = excluded.contacts, period_start = excluded.period_start,"
+    " replies = excluded.replies, reply_id = excluded.reply_id"
+)
+FREE_CLAIM = (
+    "UPDATE claim SET replies = max(0, replies - 1), reply_id = 0"
+    " WHERE pseudonym = ? AND campaign = ? AND reply_id = ?"
+)
+ADD_BALANCE = (
+    "INSERT INTO balance VALUES (?, ?) ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos"
+)
+PUT_COUNTER = (
+    "INSERT INTO counter VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " head = excluded.head, slots = excluded.slots"
+)
+PUT_STATE = "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+STORED = "id, state, carrier, link, number, price, rate_version, day, claim"
+END_ALARM = "UPDATE alarm SET ended = ? WHERE code = ? AND subject = ? AND ended IS NULL"
+BEGIN_ALARM = "INSERT INTO alarm (code, subject, figures, began) VALUES (?, ?, ?, ?)"
+
+
+def reply_of(row: Row, msisdn: str, optout: bytes) -> Reply:
+    """A WAITING row (columns of REPLY) with its number read back."""
+    kind = ReplyKind(row[3])
+    return Reply(*row[:3], kind, *row[4:13], msisdn, optout)
+
+
+def waiting_row(reply: Reply, sealed: bytes) -> Row:
+    """For INSERT_WAITING."""
+    return (
+        reply.id,
+        reply.campaign,
+        reply.number,
+        reply.kind.value,
+        reply.text_id,
+        reply.segments,
+        reply.country,
+        reply.claim,
+        reply.epoch,
+        reply.prefix,
+        reply.created_ns,
+        reply.due_ns,
+        sealed,
+    )
+
+
+def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
+    """For INSERT_FLIGHT."""
+    reply = flight.reply
+    return (
+        reply.id,
+        reply.campaign,
+        reply.number,
+        reply.kind.value,
+        reply.text_id,
+        reply.segments,
+        reply.country,
+        reply.claim,
+        reply.epoch,
+        reply.prefix,
+        reply.created_ns,
+        reply.due_ns,
+        flight.carrier,
+        flight.link,
+        flight.price_nanos,
+        flight.rate_version,
+        flight.exact,
+        tracked,
+        flight.day,
+        flight.submitted_ns,
+        journal,
+    )
+
+
+def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
+    """For RELEASE."""
+    return (
+        flight.carrier,
+        flight.link,
+        flight.price_nanos,
+        flight.rate_version,
+        flight.exact,
+        tracked,
+        flight.day,
+        flight.submitted_ns,
+        journal,
+        flight.reply.id,
+    )
+
+
+def flight_of(row: Row) -> Flight:
+    """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
+    reply = Reply(*row[:3], ReplyKind(row[3]), *row[4:13], "")
+    carrier, link, price, version, exact, day, submitted = row[13:]
+    return Flight(reply, link, carrier, price, version, bool(exact), day, submitted)
+
+
+def stored_of(row: Row) -> Stored:
+    """A row of STORED."""
+    return Stored(
+        row[0], ReplyState(row[1]), row[2] or "", row[3] or "", row[4], row[5] or 0, row[6] or 0,
+        row[7] or "", row[8] or b"",
+    )  # fmt: skip
+
+
+def padded(values: Sequence[Any]) -> Sequence[Any]:
+    """The values, the last repeated up to a power of two: few statements, all of them cached."""
+    size = 1 << (len(values) - 1).bit_length()
+    return (*values, *([values[-1]] * (size - len(values))))
+
+
+def marks(values: Sequence[Any]) -> str:
+    """Question marks for an IN list."""
+    return ",".join("?" * len(values))
+
+
+def chunks(values: Iterable[Any], size: int = 1024) -> Iterable[Sequence[Any]]:
+    """Distinct values in their order, in padded chunks for IN lists."""
+    distinct = list(dict.fromkeys(values))
+    for start in range(0, len(distinct), size):
+        yield padded(distinct[start : start + size])

@@ -1,0 +1,146 @@
+"""Writes one turn's changes: every statement runs once a turn, over all rows it concerns."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from routing.records import ReplyState
+from routing.reply import FINAL
+from routing.standing import Changes, Finished
+from routing.throttle import to_octets
+from smpp_server.store import Seal
+from smpp_server.store import sqlite_rows as sql
+
+
+class Disagreement(Exception):
+    """A row was not in the state the turn took it to be in: a bug, and nothing is committed."""
+
+
+def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
+    """Write everything but the COMMIT. Raises sqlite3.Error or Disagreement."""
+    journal = changes.journal.seq if changes.journal else None
+    _write_replies(db, changes, seal, journal)
+    _write_finished(db, changes, journal)
+    if changes.cancelled:
+        rows = [(reason, changes.wall_ns, reply_id) for reply_id, reason in changes.cancelled]
+        _expect(db.executemany(sql.CANCEL, rows), len(rows))
+    if changes.claims_dropped:
+        db.executemany(
+            "DELETE FROM claim WHERE pseudonym = ? AND campaign = ?", changes.claims_dropped
+        )
+    if changes.claims:
+        rows_ = [(*key, *claim) for key, claim in changes.claims.items()]
+        db.executemany(sql.PUT_CLAIM, rows_)
+    if changes.claims_freed:
+        db.executemany(sql.FREE_CLAIM, changes.claims_freed)
+    if changes.optouts:
+        db.executemany(
+            "INSERT OR IGNORE INTO optout VALUES (?, 'server', ?)",
+            [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts],
+        )
+    _write_money(db, changes)
+    _write_marks(db, changes)
+
+
+def _write_replies(
+    db: sqlite3.Connection, changes: Changes, seal: Seal, journal: int | None
+) -> None:
+    tracked = changes.tracked
+    if changes.waiting_new:
+        db.executemany(
+            sql.INSERT_WAITING,
+            [sql.waiting_row(r, seal(r.msisdn, r.id)) for r in changes.waiting_new],
+        )
+    if changes.flights_new:
+        assert journal is not None, "a release reserves"
+        db.executemany(
+            sql.INSERT_FLIGHT,
+            [sql.flight_row(f, f.carrier in tracked, journal) for f in changes.flights_new],
+        )
+    if changes.returned:
+        rows = [
+            (r.due_ns, r.attempts, seal(r.msisdn, r.id), journal, r.id)
+            for (r,) in changes.returned
+        ]
+        _expect(db.executemany(sql.RETURN, rows), len(rows))
+    if changes.released:
+        assert journal is not None, "a release reserves"
+        released = [sql.release_row(f, f.carrier in tracked, journal) for f in changes.released]
+        _expect(db.executemany(sql.RELEASE, released), len(released))
+
+
+def _write_finished(db: sqlite3.Connection, changes: Changes, journal: int | None) -> None:
+    """Replies that left SUBMITTING, by far the most, then the few others."""
+    over: list[sql.Row] = []
+    still: list[sql.Row] = []
+    moved: list[Finished] = []
+    for finished in changes.finished:
+        reply_id, was, state, message_id, reason = finished
+        if was is not ReplyState.SUBMITTING:
+            moved.append(finished)
+        elif state in FINAL:
+            over.append(
+                (int(state), message_id or None, reason or None, journal, changes.wall_ns, reply_id, 1)
+            )
+        else:
+            still.append((int(state), message_id or None, reason or None, journal, reply_id, 1))
+    if over:
+        _expect(db.executemany(sql.FINISH, over), len(over))
+    if still:
+        _expect(db.executemany(sql.FINISH_OPEN, still), len(still))
+    for reply_id, was, state, message_id, reason in moved:
+        final = state in FINAL
+        ended = changes.wall_ns if final else None
+        row = (state, message_id or None, final, reason, journal, ended, reply_id, was)
+        _expect(db.execute(sql.MOVE, row), 1)
+
+
+def _write_money(db: sqlite3.Connection, changes: Changes) -> None:
+    if changes.journal is not None:
+        db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", changes.journal)
+    if changes.balances:
+        db.executemany(sql.ADD_BALANCE, list(changes.balances.items()))
+    if changes.counters:
+        db.executemany(
+            sql.PUT_COUNTER,
+            [(*key, counter.head, to_octets(counter)) for key, counter in changes.counters.items()],
+        )
+
+
+def _write_marks(db: sqlite3.Connection, changes: Changes) -> None:
+    """Holds, held receipts, alarms, audit and the scalars."""
+    if changes.holds is not None:
+        db.execute("DELETE FROM hold")
+        db.executemany(
+            "INSERT INTO hold VALUES (?, ?, ?)",
+            [(scope, *hold) for scope, hold in changes.holds.items()],
+        )
+    if changes.held_receipts:
+        db.executemany(
+            "INSERT OR REPLACE INTO held_receipt VALUES (?, ?, ?, ?)", changes.held_receipts
+        )
+    if changes.receipts_used:
+        db.executemany(
+            "DELETE FROM held_receipt WHERE carrier = ? AND message_id = ?", changes.receipts_used
+        )
+    for alarm in changes.effects.alarms:
+        if alarm.begins:
+            row = (alarm.code, alarm.subject, alarm.figures, changes.wall_ns)
+            db.execute(sql.BEGIN_ALARM, row)
+        else:
+            db.execute(sql.END_ALARM, (changes.wall_ns, alarm.code, alarm.subject))
+    if changes.audit:
+        db.executemany(
+            "INSERT INTO audit (at, what, figures) VALUES (?, ?, ?)",
+            [(changes.wall_ns, what, figures) for what, figures in changes.audit],
+        )
+    scalars: Sequence[tuple[str, int]] = (
+        ("wall", changes.wall_ns),
+        ("waiting", changes.waiting),
+        ("next_id", changes.next_id),
+    )
+    db.executemany(sql.PUT_STATE, scalars)
+
+
+def _expect(cursor: sqlite3.Cursor, rows: int) -> None:
+    if cursor.rowcount != rows:
+        raise Disagreement(f"{rows} rows were to change, {cursor.rowcount} did")

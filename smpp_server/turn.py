@@ -1,0 +1,258 @@
+"""The turn: recognise → prefetch → decide → commit → effects. Synchronous, without Twisted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from routing.budget import spendable
+from routing.explain import explain
+from routing.policy import decide, quota, trust
+from routing.records import LinkFact, Now, Outcome, OutcomeKind
+from routing.standing import AlarmChange, Changes, Known, Seen, Standing
+from smpp_server import events as ev
+from smpp_server.compose import Composer
+from smpp_server.config_records import Config
+from smpp_server.recognise import Recognised, Recogniser
+from smpp_server.store import Ages, Keys, Loaded, Store
+from smpp_server.vault import Vault
+
+Calendar = Callable[[int], tuple[str, int]]  # wall_ns → (day, wall_ns at which it ends)
+TIDY_ROWS = 500
+
+
+class Summary(NamedTuple):
+    """What the last turn left: the only thing status, metrics and pages read."""
+
+    turns: int
+    wall_ns: int
+    clock_fault: str
+    tallies: Mapping[str, int]  # since the start of the process
+    balances: Mapping[str, int]
+    day: str
+    spendable_nanos: int
+    waiting: int
+    in_flight: int
+    holds: Mapping[str, str]
+    parks: Mapping[str, str]
+    pauses: Mapping[str, int]
+    alarms: tuple[tuple[str, str], ...]
+
+
+class Turn:
+    """One at a time, in the turn's own thread. Nothing it returns was decided but not stored."""
+
+    def __init__(self, config: Config, store: Store, vault: Vault, calendar: Calendar) -> None:
+        self._config = config
+        self._rules = config.rules
+        self._store = store
+        self._vault = vault
+        self._calendar = calendar
+        self._recogniser = Recogniser(config.rules, config.links, vault.sender_keys)
+        self._composer = Composer(config.links, config.rules.texts)
+        self._standing = Standing()
+        self._kept: list[Outcome] = []  # outcomes read, their commit failed
+        self._last_wall_ns = 0
+        self._tallies: dict[str, int] = {}
+        self._turns = 0
+        self._accepted_clock = False
+        self._ages = _ages(config)
+        self.summary: Summary | None = None
+
+    def start(self, loaded: Loaded) -> None:
+        """Take up what the store holds: after a start, or after a failed commit.
+
+        Rows found SUBMITTING that memory does not know were either never written to a peer,
+        when this process failed to commit them, or may have been, when another did.
+        """
+        fresh = not self._turns and not self._standing.monotonic_ns
+        kind = OutcomeKind.RESTART if fresh else OutcomeKind.NOT_SENT
+        missing = [i for i in sorted(loaded.flights) if i not in self._standing.flights]
+        self._kept[:0] = [Outcome(reply_id, kind) for reply_id in missing]
+        flights = dict(self._standing.flights)
+        flights.update((i, loaded.flights[i]) for i in missing)
+        self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
+        self._last_wall_ns = loaded.last_wall_ns
+
+    def __call__(
+        self,
+        events: Sequence[ev.Event],
+        links: Sequence[LinkFact],
+        wall_ns: int,
+        monotonic_ns: int,
+    ) -> ev.Out:
+        """One batch. Raises StoreFailed when nothing was stored, and then nothing may be sent."""
+        batch = self._recogniser.recognise(events)
+        seen = batch.seen
+        if self._kept:
+            seen.outcomes[:0] = self._kept
+        try:
+            return self._run(batch, seen, links, wall_ns, monotonic_ns)
+        except BaseException:
+            # outcomes cannot be asked for again; contacts come again, unanswered as they are
+            self._kept = seen.outcomes
+            raise
+
+    def _run(
+        self,
+        batch: Recognised,
+        seen: Seen,
+        links: Sequence[LinkFact],
+        wall_ns: int,
+        monotonic_ns: int,
+    ) -> ev.Out:
+        now = self._now(seen, wall_ns, monotonic_ns)
+        standing = self._standing
+        lanes = quota(standing, self._rules, links, now)
+        keys = self._keys(batch, standing)
+        known = self._store.begin(keys, lanes, now, self._ages, self._unseal)
+        try:
+            args = (known, standing, self._rules, self._config.rates, links, now)
+            explained = {
+                ticket: explain(contact, *args) for ticket, contact in batch.explained
+            }
+            changes = decide(seen, *args)
+            _note_alarms(changes, batch.noticed)
+            self._store.commit(changes, self._vault.seal)
+        except BaseException:
+            self._store.rollback()
+            raise
+        self._standing = changes.standing
+        self._last_wall_ns = changes.wall_ns
+        self._kept = []
+        self._publish(known, changes, now)
+        changes.effects.answers.update(explained)
+        return self._out(batch, changes, links)
+
+    def _now(self, seen: Seen, wall_ns: int, monotonic_ns: int) -> Now:
+        standing = self._standing
+        if any(command.name == "accept-clock" for command in seen.commands):
+            self._last_wall_ns = min(self._last_wall_ns, wall_ns)
+            standing = standing.with_(wall_ns=wall_ns, monotonic_ns=monotonic_ns)
+            self._standing = standing
+        wall, fault = trust(
+            standing, self._last_wall_ns, wall_ns, monotonic_ns, self._rules.clock
+        )
+        day, next_day_ns = self._calendar(wall)
+        return Now(wall, monotonic_ns, day, next_day_ns, fault)
+
+    def _keys(self, batch: Recognised, standing: Standing) -> Keys:
+        seen = batch.seen
+        asked = [c for c in seen.contacts if c.keys is not None]
+        asked += [contact for _, contact in batch.explained if contact.keys is not None]
+        flights = standing.flights
+        receipts = seen.receipts
+        accepted: list[tuple[str, str]] = []
+        strangers: list[int] = []
+        for outcome in seen.outcomes:
+            flight = flights.get(outcome.reply_id)
+            if flight is None:
+                strangers.append(outcome.reply_id)
+            elif outcome.message_id and self._rules.carriers[flight.carrier].receipts:
+                accepted.append((flight.carrier, outcome.message_id))
+        return Keys(
+            claims=[p for c in asked for p in c.keys.claims],  # type: ignore[union-attr]
+            optouts=[c.keys.optout for c in asked],  # type: ignore[union-attr]
+            stops=[p for c in asked if c.stop for p in c.keys.claims],  # type: ignore[union-attr]
+            outcomes=strangers,
+            messages=[(r.carrier, i) for r in receipts for i in r.candidates],
+            unknown=[p for r in receipts if r.keys for p in r.keys.claims],
+            accepted=accepted,
+            tick=seen.tick,
+        )
+
+    def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:
+        msisdn = self._vault.unseal(sealed, reply_id)
+        return msisdn, self._vault.sender_keys(msisdn).optout if msisdn else b""
+
+    def _publish(self, known: Known, changes: Changes, now: Now) -> None:
+        balances = dict(known.balances)
+        for account, nanos in changes.balances.items():
+            balances[account] = balances.get(account, 0) + nanos
+        tallies = self._tallies
+        for what, count in changes.tallies.items():
+            tallies[what] = tallies.get(what, 0) + count
+        standing = changes.standing
+        holds = known.holds if changes.holds is None else changes.holds
+        self._turns += 1
+        self.summary = Summary(
+            self._turns,
+            now.wall_ns,
+            now.clock_fault,
+            dict(tallies),
+            balances,
+            now.day,
+            spendable(balances, self._rules.money),
+            changes.waiting,
+            len(standing.flights),
+            {scope: hold.reason for scope, hold in holds.items()},
+            {"/".join(lane): park.reason for lane, park in standing.parks.items()},
+            {carrier: pause.step for carrier, pause in standing.pauses.items()},
+            tuple(sorted(standing.alarms)),
+        )
+
+    def _out(
+        self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]
+    ) -> ev.Out:
+        effects = changes.effects
+        refusals: dict[int, list[tuple[int, int]]] = {}
+        acks = batch.acks
+        if effects.full:
+            for bind_id, command_id, sequence_number in effects.full:
+                refusals.setdefault(bind_id, []).append((command_id, sequence_number))
+            acks = {
+                bind_id: _without(requests, refusals.get(bind_id, []))
+                for bind_id, requests in acks.items()
+            }
+        binds = {fact.link: fact.bind_id for fact in links}
+        submits: dict[int, list[tuple[int, ev.Encodable]]] = {}
+        compose = self._composer.compose
+        for submit in effects.submits:
+            pairs = submits.setdefault(binds[submit.link], [])
+            pairs.append((submit.reply_id, compose(submit)))
+        return ev.Out(
+            acks,
+            refusals,
+            submits,
+            effects.rebind,
+            effects.answers,
+            effects.alarms,
+            effects.wake_in_ns,
+        )
+
+    def tidy(self, wall_ns: int) -> bool:
+        """Retention, between turns; True when there may be more to do."""
+        if self.summary is None or self.summary.clock_fault:
+            return False
+        return self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)
+
+
+def _without(
+    requests: list[tuple[int, int]], refused: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The requests but for the refused ones; equal ones are refused as often as they stand."""
+    left = list(requests)
+    for request in refused:
+        left.remove(request)
+    return left
+
+
+def _note_alarms(changes: Changes, noticed: Sequence[ev.Noticed]) -> None:
+    """Alarms the shell saw join those of the turn, once each."""
+    lasting = set(changes.standing.alarms)
+    for code, subject, begins, figures in noticed:
+        if begins is ((code, subject) not in lasting):
+            (lasting.add if begins else lasting.discard)((code, subject))
+            changes.effects.alarms.append(AlarmChange(code, subject, begins, figures))
+    if lasting != changes.standing.alarms:
+        changes.standing = changes.standing.with_(alarms=frozenset(lasting))
+
+
+def _ages(config: Config) -> Ages:
+    campaigns = config.rules.campaigns.values()
+    retention = config.rules.retention
+    return Ages(
+        reply_max_ns=max(c.reply_max_age_ns for c in campaigns),
+        unknown_ns=retention.unknown_ns,
+        receipt_ns=retention.receipt_ns,
+        reconcile_ns=retention.reconcile_ns,
+        claim_ns=max(max(c.claim_ns for c in campaigns), 30 * 24 * 3600 * 1_000_000_000),
+    )

@@ -1,0 +1,411 @@
+"""The log carries no word and no number of a person, wherever somebody puts it."""
+
+import ast
+import base64
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import (
+    Logger,
+    LogLevel,
+    LogPublisher,
+    globalLogPublisher,
+)
+from twisted.python import log as legacy_log
+from twisted.python.failure import Failure
+
+from routing.records import ReplyState, Silence
+from smpp_server.log_fields import CONFIGURED, FIELDS
+from smpp_server.logs import HELD_BACK, LogObserver
+from smpp_server.masking import MASK, mask, reply_id, reply_ref
+
+PACKAGE = Path(__file__).parents[2] / "smpp_server"
+NUMBER = "33612340001"
+WORDS = "meet me at nine, relou"
+
+
+class Log:
+    """An observer with a logger in this module, and what it wrote."""
+
+    def __init__(self, **options: Any) -> None:
+        self.stream = io.StringIO()
+        self.observer = LogObserver(self.stream, **options)
+        self.publisher = LogPublisher(self.observer)
+        self.logger = Logger(namespace=__name__, observer=self.publisher)
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log(level="debug")
+
+
+def written_forms(secret: str) -> Iterator[str]:
+    """A secret as careless code might write it."""
+    for octets in (secret.encode(), secret.encode("utf-16-be"), secret.encode("utf-16-le")):
+        yield octets.hex()
+        yield octets.hex(" ")
+        yield repr(octets)[2:-1]
+        for shift in range(3):  # base64 within a longer text, whatever stands before it
+            whole = base64.b64encode(b"?" * shift + octets).decode()
+            form = whole[4 if shift else 0 : len(whole) - 4]
+            if len(form) >= 8:
+                yield form
+    yield secret
+
+
+SECRETS = (NUMBER, NUMBER[2:], " ".join(NUMBER), "06 12 34 00 01", "612.34-00-01", WORDS, "relou")
+
+
+def leaks(text: str) -> list[str]:
+    low = text.lower()
+    return [form for secret in SECRETS for form in written_forms(secret) if form.lower() in low]
+
+
+class Careless(Exception):
+    """Carries a secret in its message, its attributes and its notes."""
+
+    def __init__(self, secret: object) -> None:
+        super().__init__(f"cannot answer {secret}")
+        self.sqlite_errorname = secret
+        self.add_note(str(secret))
+
+
+def carriers() -> Iterator[object]:
+    """Each secret in every kind of value."""
+    for secret in SECRETS:
+        octets = secret.encode()
+        yield from (secret, octets, bytearray(octets), secret.encode("utf-16-be"))
+        yield from (octets.hex(), base64.b64encode(octets), base64.b64encode(octets).decode())
+        yield from ({"deep": [secret]}, [secret], (secret, 3), {secret}, Careless(secret))
+        yield type("Odd", (str,), {"__str__": lambda self: str.__str__(self)})(secret)
+    yield int(NUMBER)
+    yield float(NUMBER)
+    yield [(int(NUMBER), 1), (1, int(NUMBER))]
+
+
+# --- canaries
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_no_field_lets_a_word_or_a_number_through(plain: bool) -> None:
+    log = Log(level="debug", plain=plain)
+    identities = {"reply"}  # takes 63 bits and writes them in base 32
+    spans = {name for name in FIELDS if name.endswith(("_nanos", "_ns", "_s"))}  # a unit changes it
+    for value in carriers():
+        for name in [*FIELDS, *CONFIGURED, "invented", "message_text", "isError", "time", "system"]:
+            if isinstance(value, int) and name in spans | identities:
+                continue
+            log.logger.info("seen", **{name: value})
+    assert not leaks(log.text)
+    assert log.observer.dropped > 1000
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_no_sentence_made_at_run_time_is_written(plain: bool) -> None:
+    log = Log(plain=plain)
+    for secret in SECRETS:
+        log.logger.info(f"text from {secret}")
+        log.logger.info(secret + "{link}", link=secret)
+        log.logger.info("sent {text} {text!r} {text.__class__} {text()} {link:>40}", text=secret)
+        log.logger.info("{" + secret)
+    assert not leaks(log.text)
+    assert HELD_BACK in log.text
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_exception_is_its_type_and_its_places_only(plain: bool) -> None:
+    log = Log(plain=plain)
+    for secret in SECRETS:
+        try:
+            kept_in_a_local = [secret]
+            try:
+                raise Careless(kept_in_a_local)
+            except Careless as error:
+                raise OSError(28, secret, secret) from error
+        except OSError:
+            log.logger.failure("a commit failed", Failure(captureVars=True), link=secret)
+    assert not leaks(log.text)
+    if not plain:
+        outer, inner = log.lines[0]["exceptions"]
+        assert (outer["type"], outer["error"]) == ("OSError", "ENOSPC")
+        assert inner["type"].endswith("Careless") and "error" not in inner
+        assert "server/test_logs.py:" in outer["at"][0]
+        assert "test_an_exception_is_its_type_and_its_places_only" in outer["at"][0]
+
+
+def test_twisteds_own_events_and_pythons_warnings_pass_the_same_rules(log: Log) -> None:
+    class Chatty(ServerFactory):
+        def __repr__(self) -> str:
+            return f"<{SECRETS}>"
+
+        __str__ = __repr__
+
+    globalLogPublisher.addObserver(log.observer)
+    try:
+        for secret in SECRETS:
+            fail(Careless(secret))  # an unhandled error, told when it is collected
+            legacy_log.msg(secret, system=secret)
+            legacy_log.msg(format="%(what)s", what=secret)
+            legacy_log.err(Failure(Careless(secret)), secret)
+            legacy_log.showwarning(UserWarning(secret), UserWarning, "file.py", 1)
+        MemoryReactorClock().listenTCP(0, Chatty())
+        Chatty().doStart()
+        deferred: Deferred[None] = Deferred()
+        deferred.addCallback(lambda _: int(WORDS))
+        deferred.callback(None)
+        del deferred
+    finally:
+        globalLogPublisher.removeObserver(log.observer)
+    assert not leaks(log.text)
+    texts = [line["text"] for line in log.lines]
+    assert "Unhandled error in Deferred:" in texts
+    assert f"Starting factory {HELD_BACK}" in texts
+    assert {"twisted.internet.defer", __name__, "other"} <= {line["source"] for line in log.lines}
+    assert log.observer.lost == 0
+
+
+# --- what is written
+
+
+def test_a_line_holds_time_level_source_text_and_allowed_fields(log: Log) -> None:
+    log.observer.allow_words({"main", "smsc.example", "127.0.0.1", "10.200.100.200"})
+    event: dict[str, Any] = {
+        "log_time": 1_795_514_400.25,
+        "log_level": LogLevel.warn,
+        "log_namespace": __name__,
+        "log_format": "link {link} answers {status}",
+        "link": "main",
+        "host": "10.200.100.200",
+        "status": 0x58,
+        "silence": Silence.CLAIMED,
+        "state": ReplyState.UNKNOWN,
+        "reply": 1 << 48 | 77,
+        "price_nanos": 49_500_000,
+        "spent_nanos": 1_234_567_000_000_000,
+        "turn_ns": 4_200_000,
+        "until_wall_ns": 1_795_514_400_000_000_000,
+        "tlvs": [(0x0204, 2), (0x1400, 9)],
+        "bind": 12_345_678,
+        "label": "ESME_RTHROTTLED",
+        "sender": NUMBER,
+    }
+    log.observer(event)
+    assert log.lines == [
+        {
+            "time": "2026-11-24T10:00:00.250Z",
+            "level": "warn",
+            "source": __name__,
+            "text": "link main answers 0x00000058",
+            "link": "main",
+            "host": "10.200.100.200",
+            "status": "0x00000058",
+            "silence": "replied already",
+            "state": "UNKNOWN",
+            "reply": reply_ref(1 << 48 | 77),
+            "price": "0.0495",
+            "spent": "1234567.00",
+            "turn_s": 0.004,
+            "until": "2026-11-24T10:00:00Z",
+            "tlvs": ["0x0204:2", "0x1400:9"],
+            "bind": ">999999",
+            "label": "ESME_RTHROTTLED",
+            "held_back": 1,
+        }
+    ]
+
+
+def test_configured_words_only_and_masked_unless_they_are_addresses(log: Log) -> None:
+    log.logger.info("tried", link="main")
+    log.observer.allow_words({"main", f"line-{NUMBER}"})
+    log.logger.info("tried", link="main", carrier="other", number=f"line-{NUMBER}")
+    before, after = log.lines
+    assert "link" not in before and before["held_back"] == 1
+    assert after["link"] == "main" and "carrier" not in after
+    assert after["number"] == f"line-{MASK}"
+
+
+def test_the_plain_form_is_one_line_and_its_exceptions() -> None:
+    log = Log(plain=True)
+    log.observer({"log_time": 0.0, "log_namespace": __name__, "log_format": "up", "replies": 3})
+    assert log.text == f"1970-01-01T00:00:00.000Z info     {__name__}: up replies=3\n"
+    try:
+        raise KeyError(NUMBER)
+    except KeyError:
+        log.logger.failure("down")
+    assert log.text.splitlines()[2] == "    KeyError"
+
+
+def test_events_below_the_level_are_not_written() -> None:
+    log = Log(level="warn")
+    log.logger.info("quiet")
+    log.logger.error("loud")
+    log.observer.set_level("debug")
+    log.logger.debug("whispered")
+    assert [line["text"] for line in log.lines] == ["loud", "whispered"]
+    with pytest.raises(ValueError, match="debug, info, warn, error, critical"):
+        log.observer.set_level("noisy")
+
+
+def test_sqlites_name_of_an_error_is_shown(log: Log) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE TABLE t (n INTEGER UNIQUE)")
+        database.execute("INSERT INTO t VALUES (1)")
+        try:
+            database.execute("INSERT INTO t VALUES (1)")
+        except sqlite3.IntegrityError:
+            log.logger.failure("a commit failed")
+    database.close()
+    assert log.lines[0]["exceptions"][0]["error"] == "SQLITE_CONSTRAINT_UNIQUE"
+
+
+def test_long_ways_and_long_chains_are_cut(log: Log) -> None:
+    def fall(depth: int) -> None:
+        if depth:
+            return fall(depth - 1)
+        raise ValueError
+
+    def chain(length: int) -> None:
+        try:
+            fall(40)
+        except ValueError as error:
+            if length:
+                try:
+                    chain(length - 1)
+                except ValueError as inner:
+                    raise error from inner
+            raise
+
+    try:
+        chain(9)
+    except ValueError:
+        log.logger.failure("deep")
+    exceptions = log.lines[0]["exceptions"]
+    assert len(exceptions) == 4
+    assert all(len(exception["at"]) <= 13 for exception in exceptions)
+    assert exceptions[0]["at"][-1].endswith(" fall")
+
+
+def test_a_log_that_cannot_be_written_raises_nothing(tmp_path: Path) -> None:
+    observer = LogObserver(Path("/dev/full"))
+    Logger(namespace=__name__, observer=LogPublisher(observer)).info("up")
+    assert observer.lost == 1
+
+
+def test_rotation_goes_on_in_a_new_private_file(tmp_path: Path) -> None:
+    path, old = tmp_path / "log", tmp_path / "log.1"
+    observer = LogObserver(path)
+    logger = Logger(namespace=__name__, observer=LogPublisher(observer))
+    logger.info("before")
+    path.rename(old)
+    logger.info("between")
+    observer.reopen()
+    logger.info("after")
+    observer.close()
+    texts = [
+        [json.loads(line)["text"] for line in file.read_text().splitlines()] for file in (old, path)
+    ]
+    assert texts == [["before", "between"], ["after"]]
+    assert path.stat().st_mode & 0o777 == old.stat().st_mode & 0o777 == 0o600
+
+
+# --- masking
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NUMBER,
+        "+33 6 12 34 00 01",
+        "06.12.34.00.01",
+        "06-12-34-00-01",
+        "(0)612/340001",
+        "0\N{NO-BREAK SPACE}6\N{NO-BREAK SPACE}1 2 3 4 0",
+        NUMBER.encode("utf-16-be").decode("latin-1"),
+        NUMBER.encode().hex(),
+        NUMBER.encode().hex(" "),
+        "".join(rf"\x{ord(digit):02x}" for digit in NUMBER),
+        "".join(rf"\u{ord(digit):04x}" for digit in NUMBER),
+        "".join(f"%{ord(digit):02X}" for digit in NUMBER),
+        "".join(f"&#{ord(digit)};" for digit in NUMBER),
+        NUMBER.translate({48 + i: 0x0660 + i for i in range(10)}),  # Arabic-Indic digits
+    ],
+)
+def test_a_number_is_masked_however_it_is_written(text: str) -> None:
+    masked = mask(f"from {text} at last")
+    assert MASK in masked
+    assert sum(sign.isdigit() for sign in masked.replace(MASK, "")) == 0
+    assert masked.startswith("from ") and masked.endswith(" at last")
+
+
+@pytest.mark.parametrize(
+    "text", ["123456", "SMPP 3.4", "0x58", "esme.py:120 in 3.11", "a1b2c3d4e5f6g7"]
+)
+def test_short_figures_are_left(text: str) -> None:
+    assert mask(text) == text
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_reply_reference_is_read_back(number: int) -> None:
+    assert reply_id(reply_ref(number)) == number
+    assert reply_id(f" {reply_ref(number).lower()} ") == number
+
+
+def test_what_is_no_reply_reference_is_refused() -> None:
+    assert (reply_ref(0), reply_ref(31), reply_ref(32)) == ("0", "Z", "10")
+    assert reply_id("lo") == reply_id("10")
+    for ref in ("", "  ", "U", "1-2", "é"):
+        with pytest.raises(ValueError, match="a reply id"):
+            reply_id(ref)
+    with pytest.raises(ValueError, match="not negative"):
+        reply_ref(-1)
+
+
+# --- our own sources
+
+
+def log_faults(source: str) -> list[str]:
+    """Log calls that would be held back: sentences that are no literals, fields nobody allows."""
+    faults = []
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        owner = ast.unparse(node.func.value).rpartition(".")[2]
+        levels = ("debug", "info", "warn", "error", "critical", "failure")
+        if owner not in ("log", "_log", "logger", "_logger") or node.func.attr not in levels:
+            continue
+        if not (node.args and isinstance(node.args[0], ast.Constant)):
+            faults.append(f"line {node.lineno}: the sentence is not a literal")
+        known = {*FIELDS, *CONFIGURED, "failure", "log_source"}
+        faults += [
+            f"line {node.lineno}: {word.arg} is no field of the log"
+            for word in node.keywords
+            if word.arg is not None and word.arg not in known
+        ]
+    return faults
+
+
+def test_our_own_log_calls_show_what_they_are_given() -> None:
+    assert log_faults("self._log.info(f'{x}')\nlog.warn('a', link=1, sender=2)") == [
+        "line 1: the sentence is not a literal",
+        "line 2: sender is no field of the log",
+    ]
+    faults = {str(path): log_faults(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+    assert {path: found for path, found in faults.items() if found} == {}
