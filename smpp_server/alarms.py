@@ -1,22 +1,24 @@
-"""Alarms: which there are, which last, and the operator's command that hears of each change."""
+"""Alarms: which there are, what each means, and the operator's command that hears of changes.
+
+Which alarms last is known by the turn (`routing.standing`) and kept by the store.
+"""
 
 import json
-import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self, cast
+from typing import Any, Final, Self, cast
 
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from routing.standing import AlarmChange
 from smpp_server.masking import mask
 
-Figures = Mapping[str, int | str]
+_Told = dict[str, str | bool | int]
 
-_TYPED: Final = re.compile(r"-?[0-9]+\.[0-9]{2,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COMMAND_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -125,64 +127,6 @@ class AlarmCode(StrEnum):
     )
 
 
-class Alarm(NamedTuple):
-    """One alarm that lasts."""
-
-    code: AlarmCode
-    subject: str  # the link, carrier or number it is about; "" for the server
-    since_ns: int  # wall time
-    figures: Figures
-
-
-class AlarmChange(NamedTuple):
-    """The beginning or the end of an alarm: the row the store keeps and the command is told."""
-
-    code: AlarmCode
-    subject: str
-    begins: bool
-    at_ns: int  # wall time
-    since_ns: int  # wall time; equal to `at_ns` at the beginning
-    figures: Figures
-
-
-class Alarms:
-    """The alarms that last. Nothing here is told to anybody: that is its caller's."""
-
-    def __init__(self, lasting: Iterable[Alarm] = ()) -> None:
-        self._lasting = {(alarm.code, alarm.subject): alarm for alarm in lasting}
-
-    def raise_(
-        self, code: AlarmCode, subject: str, figures: Figures, now_ns: int
-    ) -> list[AlarmChange]:
-        """The change if the alarm begins; none if it lasts already (its figures are renewed)."""
-        before = self._lasting.get((code, subject))
-        since_ns = before.since_ns if before else now_ns
-        alarm = Alarm(code, subject, since_ns, harmless(figures))
-        self._lasting[code, subject] = alarm
-        if before:
-            return []
-        return [AlarmChange(code, subject, True, now_ns, now_ns, alarm.figures)]
-
-    def clear(self, code: AlarmCode, subject: str, now_ns: int) -> list[AlarmChange]:
-        """The change if the alarm lasted; its figures are the last ones it was raised with."""
-        alarm = self._lasting.pop((code, subject), None)
-        if alarm is None:
-            return []
-        return [AlarmChange(code, subject, False, now_ns, alarm.since_ns, alarm.figures)]
-
-    def lasting(self) -> tuple[Alarm, ...]:
-        """All alarms that last, the oldest first."""
-        return tuple(sorted(self._lasting.values(), key=lambda a: (a.since_ns, a.code, a.subject)))
-
-
-def harmless(figures: Figures) -> dict[str, int | str]:
-    """Figures as they may leave the house: amounts and days as they are, other strings masked."""
-    return {
-        name: value if isinstance(value, int) or _TYPED.fullmatch(value) else mask(value)
-        for name, value in figures.items()
-    }
-
-
 class CommandFault(StrEnum):
     """How an alarm command failed."""
 
@@ -194,8 +138,8 @@ class CommandFault(StrEnum):
 class AlarmCommand:
     """Runs the operator's command, with one JSON object on its standard input:
 
-    `{"code", "meaning", "cure", "changes": [{"subject", "begins", "at", "since", "figures"}]}`,
-    times in seconds since the Unix epoch.
+    `{"code", "meaning", "cure", "changes": [{"subject", "begins", "at", "figures"}]}`, `at` in
+    seconds since the Unix epoch, `figures` masked: they may quote a peer.
 
     At most one run per code in `interval_s`: the changes in between go into the next run, the last
     one of each subject only. A run is killed after `limit_s`. The command gets no environment but
@@ -206,7 +150,7 @@ class AlarmCommand:
         self,
         reactor: Any,  # IReactorTime and IReactorProcess
         command: str | Sequence[str],
-        failed: Callable[[AlarmCode, CommandFault], None],
+        failed: Callable[[str, CommandFault], None],
         *,
         interval_s: float = 60,
         limit_s: float = 30,
@@ -219,13 +163,18 @@ class AlarmCommand:
         self._failed = failed
         self._interval_s = interval_s
         self._limit_s = limit_s
-        self._resting: dict[AlarmCode, IDelayedCall] = {}
-        self._pending: dict[AlarmCode, dict[str, AlarmChange]] = {}
+        self._resting: dict[str, IDelayedCall] = {}
+        self._pending: dict[str, dict[str, _Told]] = {}
         self._runs: set[_Run] = set()
 
-    def tell(self, change: AlarmChange) -> None:
+    def tell(self, change: AlarmChange, wall_ns: int) -> None:
         """Tell the command now, or with the next run of this code."""
-        self._pending.setdefault(change.code, {})[change.subject] = change
+        self._pending.setdefault(change.code, {})[change.subject] = {
+            "subject": mask(change.subject),
+            "begins": change.begins,
+            "at": wall_ns // 1_000_000_000,
+            "figures": mask(change.figures),
+        }
         if change.code not in self._resting:
             self._start(change.code)
 
@@ -239,11 +188,10 @@ class AlarmCommand:
             self._ended(run, None)
             run.kill()
 
-    def _start(self, code: AlarmCode) -> None:
+    def _start(self, code: str) -> None:
         changes = self._pending.pop(code)
         self._resting[code] = self._reactor.callLater(self._interval_s, self._rested, code)
-        text = json.dumps(_told(code, changes.values()), ensure_ascii=False)
-        run = _Run(self, code, text.encode() + b"\n")
+        run = _Run(self, code, _object(code, changes.values()))
         self._runs.add(run)
         run.limit = self._reactor.callLater(self._limit_s, run.too_late)
         program = shutil.which(self._words[0], path=_COMMAND_PATH)
@@ -256,7 +204,7 @@ class AlarmCommand:
         except OSError:
             self._ended(run, CommandFault.NOT_STARTED)
 
-    def _rested(self, code: AlarmCode) -> None:
+    def _rested(self, code: str) -> None:
         del self._resting[code]
         if code in self._pending:
             self._start(code)
@@ -271,24 +219,17 @@ class AlarmCommand:
             self._failed(run.code, fault)
 
 
-def _told(code: AlarmCode, changes: Iterable[AlarmChange]) -> dict[str, object]:
-    told = [
-        {
-            "subject": change.subject,
-            "begins": change.begins,
-            "at": change.at_ns // 1_000_000_000,
-            "since": change.since_ns // 1_000_000_000,
-            "figures": harmless(change.figures),
-        }
-        for change in changes
-    ]
-    return {"code": code.value, "meaning": code.meaning, "cure": code.cure, "changes": told}
+def _object(code: str, changes: Iterable[_Told]) -> bytes:
+    known = AlarmCode.__members__.get(code.upper())
+    meaning, cure = (known.meaning, known.cure) if known else ("", "")
+    told = {"code": code, "meaning": meaning, "cure": cure, "changes": [*changes]}
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
 
 
 class _Run(ProcessProtocol):
     """One run of the command. What it prints is read, lest it block, and dropped."""
 
-    def __init__(self, owner: AlarmCommand, code: AlarmCode, text: bytes) -> None:
+    def __init__(self, owner: AlarmCommand, code: str, text: bytes) -> None:
         self.code = code
         self.limit: IDelayedCall | None = None
         self._owner = owner

@@ -53,7 +53,9 @@ class Composer:
         return Prepared(form[0], submit.msisdn.encode("ascii"), form[1])
 
     def _prepare(self, link_name: str, number: str, text_id: str) -> tuple[bytes, bytes]:
-        whole = encode(self.pdu(link_name, number, text_id, ""))
+        pdu = self.pdu(link_name, number, text_id, "")
+        pdu.sequence_number = 1  # any legal one: the header is cut off
+        whole = encode(pdu)
         link = self._links[link_name]
         source = link.sources[number]
         cut = 16 + len(link.service_type) + 1 + 2 + len(source.value.encode("latin-1")) + 1 + 2

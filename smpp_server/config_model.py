@@ -195,7 +195,7 @@ class LinkTable(LimitTable):
     unbind_timeout_s: TimerSeconds = 5
     bind_stable_s: TimerSeconds = 60
     mo_format: str = "international"
-    default_alphabet: Literal["gsm", "latin1"] = "gsm"
+    default_alphabet: Literal["gsm", "latin-1"] = "gsm"
     long_text: Literal["refuse", "message_payload"] = "refuse"
     service_type: Annotated[str, Field(max_length=5, pattern=ASCII)] = ""
     priority_flag: Annotated[int, Field(ge=0, le=3)] = 0

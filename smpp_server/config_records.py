@@ -79,7 +79,7 @@ class LinkConfig:
     unbind_timeout_ns: int
     bind_stable_ns: int  # a bind that stayed up this long resets the back-off
     drain_ns: int  # how long a stop waits for outstanding responses
-    default_alphabet: Literal["gsm", "latin1"]  # what data_coding 0 means here
+    default_alphabet: Literal["gsm", "latin-1"]  # what data_coding 0 means here
     long_text: Literal["refuse", "message_payload"]
     registered_delivery: int
     service_type: str

@@ -19,6 +19,7 @@ Shape = Callable[[object], Shown | None]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUR_PACKAGES: Final = ("routing", "smpp_server")
+_STATUS_NAME: Final = re.compile(r"[A-Z]+(_[A-Z0-9]+)+|0x[0-9a-fA-F]{2,8}", re.ASCII)
 _FEW: Final = 999_999  # a figure with six digits is no phone number
 _MOST_SECONDS: Final = 9_999_999
 
@@ -71,6 +72,8 @@ def status(value: object) -> Shown | None:
     """A command_id, command_status or TLV tag: by name if it is ours, else in hexadecimal."""
     if isinstance(value, Enum):
         return member(value)
+    if type(value) is str:
+        return value if _STATUS_NAME.fullmatch(value) else None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**32:
         return None
     return f"0x{value:08X}"
@@ -130,7 +133,7 @@ def wall_time(value: object) -> Shown | None:
 def _fields() -> Mapping[str, Field]:
     shapes: dict[Shape, str] = {
         flag: "tls long_text exact plain_text accepted coming ok",
-        member: "alarm outcome state silence reason kind fault action event",
+        member: "outcome silence",
         status: "status command_id tag",
         whole(0xFFFF): "port http_status exit_code",
         whole(_FEW): (
@@ -162,7 +165,10 @@ def _fields() -> Mapping[str, Field]:
 
 FIELDS: Final[Mapping[str, Field]] = _fields()
 
-# Shown if the configuration wrote exactly this word (`LogObserver.allow_words`).
+# Shown if the configuration or the table of alarms wrote exactly this word
+# (`LogObserver.allow_words`).
 CONFIGURED: Final = frozenset(
-    "link carrier campaign number text_id host language subject file".split()
+    "link carrier campaign number text_id host language subject file code".split()
 )
+# Shown if it is a member of an enumeration of ours, or a literal in the module that logs.
+OWN_WORDS: Final = frozenset("state change reason kind fault action event".split())

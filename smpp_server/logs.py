@@ -3,7 +3,8 @@ person.
 
 Four rules, whoever logs: us, Twisted or a library.
 
-* A field is written only if its name and the type of its value are allowed (`log_fields`).
+* A field is written only if its name and the type of its value are allowed (`log_fields`); a word
+  only if the configuration or our own source wrote it.
 * A sentence is written only if it stands as a literal in the source of the module that logs it;
   its placeholders show allowed fields and nothing else. What was put together at run time is
   replaced by a mark.
@@ -30,10 +31,11 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from twisted.logger import ILogObserver, LogEvent
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from smpp_server.log_fields import CONFIGURED, FIELDS, Shown
+from smpp_server.log_fields import CONFIGURED, FIELDS, OWN_WORDS, Shown, member
 from smpp_server.masking import mask
 
 LEVELS: Final = ("debug", "info", "warn", "error", "critical")
@@ -57,6 +59,7 @@ class LogObserver:
 
     def __init__(self, target: Path | TextIO, *, plain: bool = False, level: str = "info") -> None:
         """Write to a file (appended, mode 600) or a stream; `plain` is the form for terminals."""
+        self.set_level(level)
         self.dropped = 0
         self.lost = 0
         self._path = target if isinstance(target, Path) else None
@@ -65,7 +68,6 @@ class LogObserver:
         self._words: frozenset[str] = frozenset()
         self._sentences = _Sentences()
         self._lock = threading.Lock()
-        self.set_level(level)
 
     def set_level(self, level: str) -> None:
         """Write events of this level and above; raises ValueError for an unknown level."""
@@ -113,15 +115,15 @@ class LogObserver:
     def _line(self, event: LogEvent, level: str) -> dict[str, Any]:
         fields: dict[str, Shown] = {}  # by the name in the event
         held = 0
+        source = _module(event.get("log_namespace"))
         for key, value in event.items():
             if key.startswith("log_") or key in _TWISTED_KEYS:
                 continue
-            shown = self._shown(key, value)
+            shown = self._shown(key, value, source)
             if shown is None:
                 held += 1
             else:
                 fields[key] = shown
-        source = _module(event.get("log_namespace"))
         line: dict[str, Any] = {
             "time": _time(event.get("log_time")),
             "level": level,
@@ -142,12 +144,37 @@ class LogObserver:
             self.dropped += held
         return line
 
-    def _shown(self, key: str, value: object) -> Shown | None:
+    def _shown(self, key: str, value: object, source: str) -> Shown | None:
         if key in FIELDS:
             return FIELDS[key].shape(value)
         if key in CONFIGURED and type(value) is str and value in self._words:
             return value if _is_address(value) else mask(value)
+        if key in OWN_WORDS:
+            return mask(str(value)) if self._sentences.known(source, value) else member(value)
         return None
+
+
+class Log:
+    """What the shell calls to log: `log("info", "bind refused", link=name)`.
+
+    The sentence and the words in it count as the calling module's own.
+    """
+
+    def __init__(self, publisher: ILogObserver = globalLogPublisher) -> None:
+        self._publisher = publisher
+        self._loggers: dict[str, Logger] = {}
+
+    def __call__(
+        self, level: str, what: str, *, failure: Failure | None = None, **fields: object
+    ) -> None:
+        """`level` is one of LEVELS, or "warning"; a failure is written without its message."""
+        module = sys._getframe(1).f_globals["__name__"]
+        if module not in self._loggers:
+            self._loggers[module] = Logger(namespace=module, observer=self._publisher)
+        if failure is not None:
+            fields["log_failure"] = failure
+        name = "warn" if level == "warning" else level
+        self._loggers[module].emit(LogLevel.lookupByName(name), what, **fields)
 
 
 class _Sentences:

@@ -51,9 +51,9 @@ OUTCOMES: Mapping[int, OutcomeKind] = {
 """command_status → what it means for a submit; all others refuse this one reply for good."""
 
 _RECEIPT_KINDS = {
-    receipts.Outcome.DELIVERED: ReceiptKind.DELIVERED,
-    receipts.Outcome.FAILED: ReceiptKind.FAILED,
-    receipts.Outcome.INTERMEDIATE: ReceiptKind.INTERMEDIATE,
+    receipts.Fate.DELIVERED: ReceiptKind.DELIVERED,
+    receipts.Fate.FAILED: ReceiptKind.FAILED,
+    receipts.Fate.INTERMEDIATE: ReceiptKind.INTERMEDIATE,
 }
 _MESSAGE_PAYLOAD = 0x0424
 _UDHI = 0x40
@@ -219,13 +219,13 @@ class Recogniser:
             octets = pdu.tlv(_MESSAGE_PAYLOAD) or b""
         udhi = bool(pdu.esm_class & _UDHI)
         part = 1
-        if udhi:
-            header = text.udh(octets)
-            if header is not None:
-                if header.destination_port is not None:
-                    return Silence.BINARY, False, 1
-                part = header.part or 1
-        if text.is_binary(pdu.data_coding) or (pdu.tlvs and _port_addressed(pdu)):
+        if udhi or pdu.tlvs:
+            header = text.udh(octets) if udhi else None
+            if text.ports_of(header, pdu.tlvs) is not None:
+                return Silence.BINARY, False, 1
+            piece = text.concat_of(header, pdu.tlvs)
+            part = piece.part if piece is not None else 1
+        if text.alphabet(pdu.data_coding) is text.Alphabet.BINARY:
             return Silence.BINARY, False, part
         if octets in self._own_octets:
             return Silence.ECHO, False, part
@@ -246,8 +246,8 @@ class Recogniser:
         return Receipt(
             ref,
             link.carrier,
-            receipts.id_candidates(fields),
-            _RECEIPT_KINDS[fields.outcome],
+            receipts.id_candidates(fields, receipts.IdMatch.RADIX),
+            _RECEIPT_KINDS[fields.fate],
             self._called_number(pdu),
             keys,
         )
@@ -274,10 +274,6 @@ def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:
         return Outcome(token, OutcomeKind.ACCEPTED, pdu.message_id)
     kind = link.outcomes.get(status, OutcomeKind.REFUSED)
     return Outcome(token, kind, "", status_name(status))
-
-
-def _port_addressed(pdu: DeliverSm | DataSm) -> bool:
-    return pdu.tlv(0x020B) is not None or pdu.tlv(0x020A) is not None
 
 
 def _own_octets(texts: Mapping[str, ReplyText]) -> frozenset[bytes]:

@@ -23,6 +23,18 @@ TP_UD = 140  # octets of user data in one short message, GSM 03.40 9.2.3.16
 NANO_DIGITS = 9
 AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
+CDR_COLUMNS = (
+    "message_id",
+    "accepted_at_s",
+    "source",
+    "destination",
+    "prefix",
+    "label",
+    "segments",
+    "price",
+    "currency",
+)
+
 
 class UnreadableSubmit(ValueError):
     """The octets are not a submit_sm this invoice can count."""
@@ -192,12 +204,13 @@ def count_segments(
 
 def _alphabet(data_coding: int) -> tuple[int, int]:
     """Bits on air per octet given, and octets per character (section 5.2.19, GSM 03.38 4)."""
-    group = data_coding >> 4
-    if data_coding == 0x08 or group == 0xE or (group == 1 and data_coding & 0x0C == 0x08):
+    group, kind = data_coding >> 4, data_coding & 0x0C
+    named = group in (0x1, 0x4, 0x5)
+    if data_coding == 0x08 or group == 0xE or (named and kind == 0x08):
         return 8, 2
     if data_coding in (0x02, 0x04):
         return 8, 1
-    if group in (0x1, 0xF) and data_coding & 0x0C == 0x04:
+    if (named and kind == 0x04) or (group == 0xF and kind & 0x04):
         return 8, 1
     return 7, 1  # ASCII and Latin-1 too: the SMSC turns them into the default alphabet
 
@@ -314,17 +327,21 @@ class Invoice:
         """
         if self.outbound_messages != len(self.lines):
             raise ValueError(f"only the last {len(self.lines)} lines were kept")
-        write = csv.writer(file, lineterminator="\n").writerow
-        write(
-            ("message_id", "accepted_at_s", "source", "destination")
-            + ("prefix", "label", "segments", "price", "currency")
-        )
+        cdr = csv.DictWriter(file, CDR_COLUMNS, lineterminator="\n")
+        cdr.writeheader()
         for line in self.lines:
-            prefix, label, _ = line.price
-            amount = format_nanos(line.nanos)
-            write(
-                (line.message_id, f"{line.accepted_at_s:.3f}", line.source, line.destination)
-                + (prefix, label, line.segments, amount, self.prices.currency)
+            cdr.writerow(
+                {
+                    "message_id": line.message_id,
+                    "accepted_at_s": f"{line.accepted_at_s:.3f}",
+                    "source": line.source,
+                    "destination": line.destination,
+                    "prefix": line.price.prefix,
+                    "label": line.price.label,
+                    "segments": line.segments,
+                    "price": format_nanos(line.nanos),
+                    "currency": self.prices.currency,
+                }
             )
 
     def summary(self) -> dict[str, object]:

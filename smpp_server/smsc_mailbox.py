@@ -1,10 +1,11 @@
-"""What an account of the simulated SMSC still has to be given, and what it has not yet confirmed."""
+"""What an account of the simulated SMSC has still to be given, or has not yet confirmed."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from smpp_server.smpp.constants import TYPE_MASK
 from smpp_server.smpp.schema import DataSm, DeliverSm, Pdu
-from smpp_server.smsc_plan import MESSAGE_TYPE, Text
+from smpp_server.smsc_plan import Text
 
 
 class Delivery:
@@ -16,9 +17,7 @@ class Delivery:
         self.token = token
         self.pdu = pdu
         self.attempts = 0
-        self.is_text = (
-            isinstance(pdu, DeliverSm | DataSm) and not pdu.esm_class & MESSAGE_TYPE
-        )
+        self.is_text = isinstance(pdu, DeliverSm | DataSm) and not pdu.esm_class & TYPE_MASK
 
     @property
     def our_number(self) -> str:
@@ -94,7 +93,7 @@ class Mailbox:
         self.again(delivery for delivery in lost if delivery is not None)
 
     def _deliveries(self, item: Text | Pdu) -> list[Delivery]:
-        pdus = item.pdus(self._token & 0xFF) if isinstance(item, Text) else [item]
+        pdus = item.pdus(self._token) if isinstance(item, Text) else [item]
         deliveries = []
         for pdu in pdus:
             self._token += 1

@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from smpp_server.smpp import text as sms
-from smpp_server.smpp.constants import CommandStatus, GsmFeature, MessageState, MessageType, Tag
+from smpp_server.smpp.constants import CommandStatus, MessageState, MessageType, Tag
 from smpp_server.smpp.schema import DeliverSm, Pdu, SubmitSm, Tlv
 
 # Appendix B, Table B-2
 STATE_WORDS: Mapping[int, str] = {
-    1: "ENROUTE",
-    2: "DELIVRD",
-    3: "EXPIRED",
-    4: "DELETED",
-    5: "UNDELIV",
-    6: "ACCEPTD",
-    7: "UNKNOWN",
-    8: "REJECTD",
+    MessageState.ENROUTE: "ENROUTE",
+    MessageState.DELIVERED: "DELIVRD",
+    MessageState.EXPIRED: "EXPIRED",
+    MessageState.DELETED: "DELETED",
+    MessageState.UNDELIVERABLE: "UNDELIV",
+    MessageState.ACCEPTED: "ACCEPTD",
+    MessageState.UNKNOWN: "UNKNOWN",
+    MessageState.REJECTED: "REJECTD",
 }
 
 # Answers to a deliver_sm after which it is tried again (Q77); after any other it is dropped.
@@ -62,22 +62,20 @@ class Text:
     esm_class: int = 0
     data_coding: int | None = None
     octets: bytes | None = None
+    way: sms.Way = sms.Way.UDH8  # how a long text comes
     tlvs: tuple[Tlv, ...] = ()
 
     def pdus(self, reference: int) -> list[Pdu]:
-        """One deliver_sm, or one for each part of a long text, marked by `reference` (0-255)."""
+        """One deliver_sm, or one for each part of a long text, marked by `reference`."""
         if self.octets is not None:
-            return [self._pdu(self.octets, self.data_coding or 0, self.esm_class)]
-        counted = sms.count(self.words)
-        coding = counted.data_coding if self.data_coding is None else self.data_coding
-        if counted.segments == 1:
-            return [self._pdu(sms.encode(self.words, coding), coding, self.esm_class)]
-        return [
-            self._pdu(part, coding, self.esm_class | GsmFeature.UDHI)
-            for part in sms.split(self.words, coding, reference)
-        ]
+            return [self._pdu(sms.Part(self.octets), self.data_coding or 0)]
+        coding = self.data_coding
+        if coding is None:
+            coding = sms.count(self.words).data_coding
+        parts = sms.split(self.words, self.way, reference, coding)
+        return [self._pdu(part, coding) for part in parts]
 
-    def _pdu(self, octets: bytes, data_coding: int, esm_class: int) -> Pdu:
+    def _pdu(self, part: sms.Part, data_coding: int) -> Pdu:
         return DeliverSm(
             source_addr_ton=self.source_ton,
             source_addr_npi=self.source_npi,
@@ -85,10 +83,10 @@ class Text:
             dest_addr_ton=self.destination_ton,
             dest_addr_npi=self.destination_npi,
             destination_addr=self.destination,
-            esm_class=esm_class,
+            esm_class=self.esm_class | part.esm_class,
             data_coding=data_coding,
-            short_message=octets,
-            tlvs=self.tlvs,
+            short_message=part.short_message,
+            tlvs=(*self.tlvs, *(Tlv(tag, value) for tag, value in part.tlvs)),
         )
 
 
@@ -138,7 +136,7 @@ class Habits:
     hex_receipt_ids: bool | None = None  # the same in receipts; None: as in submit_sm_resp (Q54)
     receipt_text: bool = True  # Appendix B text
     receipt_tlvs: bool = True  # receipted_message_id, message_state
-    receipt_state: int = DELIVERED
+    receipt_state: int = MessageState.DELIVERED
     receipt_error: str = "000"
     receipt_delay_s: float = 0
     receipt_first: bool = False  # sent before the submit_sm_resp (Q58)
@@ -154,7 +152,7 @@ class Habits:
     def wants_receipt(self, registered_delivery: int) -> bool:
         """Whether these bits (section 5.2.17) ask to be told of `receipt_state`."""
         wish = registered_delivery & 0x03
-        good = self.receipt_state in (DELIVERED, ACCEPTED)
+        good = self.receipt_state in (MessageState.DELIVERED, MessageState.ACCEPTED)
         return wish == 1 or (wish == 2 and not good) or (wish == 3 and good)
 
     def receipt(self, submit: SubmitSm, number: int, sent_s: float, done_s: float) -> DeliverSm:
@@ -163,7 +161,7 @@ class Habits:
         words = ""
         tlvs: tuple[Tlv, ...] = ()
         if self.receipt_text:
-            good = int(self.receipt_state == DELIVERED)
+            good = int(self.receipt_state == MessageState.DELIVERED)
             words = (
                 f"id:{message_id} sub:001 dlvrd:{good:03d} submit date:{_date(sent_s)}"
                 f" done date:{_date(done_s)} stat:{STATE_WORDS[self.receipt_state]}"

@@ -12,14 +12,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransport
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.constants import CommandStatus, Tag
 from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malformed, Received
-from smpp_server.smpp.matrix import RESPONSE, Role, State
-from smpp_server.smpp.session import Session
+from smpp_server.smpp.matrix import State
 from smpp_server.smpp.timers import SessionLimits
 from smpp_server.smsc_bind import NS, Agenda, SmscBind, SmscFactory
 from smpp_server.smsc_invoice import Invoice, Prices, UnreadableSubmit, read_submission
@@ -38,6 +37,13 @@ from smpp_server.smsc_plan import (
 
 SC_INTERFACE_VERSION = s.Tlv(Tag.SC_INTERFACE_VERSION, b"\x34")
 FIRST_NUMBER = 0x10000001  # of message_ids: so that hexadecimal and decimal are never alike
+
+Bind = s.BindTransceiver | s.BindTransmitter | s.BindReceiver
+BIND_RESPONSES = {
+    s.BindTransceiver.command_id: s.BindTransceiverResp,
+    s.BindTransmitter.command_id: s.BindTransmitterResp,
+    s.BindReceiver.command_id: s.BindReceiverResp,
+}
 
 # What a store-and-forward SMSC that keeps nothing answers to the rest of chapter 4.
 REFUSED = {
@@ -147,7 +153,7 @@ class Simulator:
         Who has not answered after `timeout_s` is cut off.
         """
         port, self._port = self._port, None
-        closing = succeed(None) if port is None else maybeDeferred(port.stopListening)
+        closing = (port.stopListening() if port else None) or succeed(None)
         if self._alone is None:
             self._alone = Deferred()
             self._abort = self.reactor.callLater(timeout_s, self._abort_all)
@@ -211,21 +217,18 @@ class Simulator:
             self._submitted(bind, pdu, frames)
         elif (status := REFUSED.get(pdu.command_id)) is not None:
             bind.session.answer([(pdu.command_id, pdu.sequence_number)], status)
-        elif isinstance(pdu, s.BindTransceiver | s.BindTransmitter | s.BindReceiver):
+        elif isinstance(pdu, Bind):
             self._asked_to_bind(bind, pdu)
 
-    def _asked_to_bind(
-        self, bind: SmscBind, pdu: s.BindTransceiver | s.BindTransmitter | s.BindReceiver
-    ) -> None:
+    def _asked_to_bind(self, bind: SmscBind, pdu: Bind) -> None:
         self.counts.binds_asked += 1
         status = self.plan.bind(self.counts.binds_asked) or self._check(pdu.system_id, pdu.password)
         if status:
             bind.session.refuse_bind(pdu.sequence_number, status)
             return
-        response = s.PDUS[pdu.command_id | RESPONSE](
-            system_id=self.habits.system_id, tlvs=(SC_INTERFACE_VERSION,)
-        )
-        bind.session.accept_bind(pdu, response, self.now_ns())
+        response = BIND_RESPONSES[pdu.command_id]
+        accepted = response(system_id=self.habits.system_id, tlvs=(SC_INTERFACE_VERSION,))
+        bind.session.accept_bind(pdu, accepted, self.now_ns())
         bind.account = pdu.system_id
         bind.mailbox = self._mailboxes[pdu.system_id]
         self.counts.binds += 1
@@ -353,7 +356,8 @@ class Simulator:
         mailbox, room = bind.mailbox, bind.session.free
         if mailbox is None or room <= 0:
             return False
-        pairs, cut, now_ns = [], False, self.now_ns()
+        pairs: list[tuple[int, s.Pdu]] = []
+        cut, now_ns = False, self.now_ns()
         while len(pairs) < room and not cut and (delivery := mailbox.take()) is not None:
             pairs.append((delivery.token, delivery.pdu))
             self.counts.deliveries += 1

@@ -1,6 +1,7 @@
 """The turn: recognise → prefetch → decide → commit → effects. Synchronous, without Twisted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from routing.budget import spendable
@@ -12,7 +13,7 @@ from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
 from smpp_server.recognise import Recognised, Recogniser
-from smpp_server.store import Ages, Keys, Loaded, Store
+from smpp_server.store import Ages, Keys, Loaded, Store, StoreFailed
 from smpp_server.vault import Vault
 
 Calendar = Callable[[int], tuple[str, int]]  # wall_ns → (day, wall_ns at which it ends)
@@ -53,7 +54,8 @@ class Turn:
         self._last_wall_ns = 0
         self._tallies: dict[str, int] = {}
         self._turns = 0
-        self._accepted_clock = False
+        self._epoch_began_ns = 0
+        self._tidy_due = False
         self._ages = _ages(config)
         self.summary: Summary | None = None
 
@@ -71,6 +73,7 @@ class Turn:
         flights.update((i, loaded.flights[i]) for i in missing)
         self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
         self._last_wall_ns = loaded.last_wall_ns
+        self._epoch_began_ns = loaded.epoch_began_ns
 
     def __call__(
         self,
@@ -88,7 +91,7 @@ class Turn:
             return self._run(batch, seen, links, wall_ns, monotonic_ns)
         except BaseException:
             # outcomes cannot be asked for again; contacts come again, unanswered as they are
-            self._kept = seen.outcomes
+            self._kept = list(seen.outcomes)
             raise
 
     def _run(
@@ -118,6 +121,7 @@ class Turn:
         self._standing = changes.standing
         self._last_wall_ns = changes.wall_ns
         self._kept = []
+        self._tidy_due = self._tidy_due or seen.tick
         self._publish(known, changes, now)
         changes.effects.answers.update(explained)
         return self._out(batch, changes, links)
@@ -218,11 +222,56 @@ class Turn:
             effects.wake_in_ns,
         )
 
-    def tidy(self, wall_ns: int) -> bool:
-        """Retention, between turns; True when there may be more to do."""
-        if self.summary is None or self.summary.clock_fault:
-            return False
-        return self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)
+    def keep(self, events: Sequence[ev.Event]) -> None:
+        """Events no turn will take: outcomes stay, since nobody will send them again."""
+        self._kept.extend(self._recogniser.recognise(events).seen.outcomes)
+
+    def reopen(self, opened: Callable[[], Store]) -> None:
+        """After a failed commit: a fresh connection, and what the failed turn left behind."""
+        with suppress(StoreFailed):
+            self._store.close()
+        self._store = opened()
+        self.start(self._store.load())
+
+    def rests(self, monotonic_ns: int) -> bool:
+        """Is it time to rest although there is work?"""
+        return self._store.wants_rest(monotonic_ns)
+
+    def rest(self, monotonic_ns: int, idle: bool) -> bool:
+        """Between turns: key epochs, retention, checkpoint. True when there is more to delete."""
+        more = False
+        if self._tidy_due and self.summary is not None and not self.summary.clock_fault:
+            self._rotate()
+            more = self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)
+            self._tidy_due = more
+        if idle or self._store.wants_rest(monotonic_ns):
+            self._store.rest(monotonic_ns)
+        return more
+
+    def _rotate(self) -> None:
+        """Begin a new key epoch when the current one is old; destroy keys nothing uses."""
+        vault, store = self._vault, self._store
+        current = vault.live()[0]
+        if self._last_wall_ns - self._epoch_began_ns >= self._rules.retention.epoch_ns:
+            self.rotate()
+        elif len(vault.epochs()) > 1:
+            for epoch in store.forgettable_epochs(current):
+                if epoch in vault.epochs():
+                    vault.destroy_epoch(epoch)
+
+    def rotate(self) -> None:
+        """A new epoch key; the old ones stay until nothing stands under them."""
+        vault = self._vault
+        epoch = max(vault.epochs()) + 1
+        vault.make_epoch(epoch)
+        self._store.note_keys(epoch, self._last_wall_ns, vault.optout_fingerprint())
+        vault.use(epoch, tuple(sorted(vault.epochs(), reverse=True)))
+        self._epoch_began_ns = self._last_wall_ns
+
+    def close(self) -> None:
+        """The last checkpoint, then let go of the database."""
+        self._store.rest(0)
+        self._store.close()
 
 
 def _without(

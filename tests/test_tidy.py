@@ -16,18 +16,18 @@ FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 60, 100
 # import each other, never in a circle. Names without "routing" stand in smpp_server.
 LEVELS = {
     0: "routing, smpp_server, smpp, routing.money, routing.numbering, smpp.constants",
-    1: "routing.records, smpp.schema, smpp.text smpp.gsm smpp.segments",
+    1: "routing.records, smpp.schema smpp.declare, smpp.text smpp.gsm smpp.segments",
     2: "routing.rate_card, routing.throttle, routing.ledger, routing.breaker, routing.reply,"
-    "smpp.codec, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
+    "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget, routing.route, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle,"
     "routing.reconcile, config_* numbering_plan",
-    6: "routing.explain, config, vault, masking, recognise, store, compose, commands",
+    6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
     7: "turn, smsc_invoice",
-    8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme, calls, alarms,"
-    "logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox",
-    9: "app",
+    8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme connect, alarms,"
+    "logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind",
+    9: "app house status",
     10: "cli cli.*",
     11: "__main__",
 }
@@ -37,7 +37,7 @@ ENTRY_POINTS |= {"smpp_server.cli", "smpp_server.__main__"}
 # What comes from outside -> the modules that may import it, short names as above.
 ONLY = {
     "smpplib": "smpp.constants tests.interop.*",
-    "twisted": "esme calls logs alarms web web.* admin smsc_simulator app tests.*",
+    "twisted": "esme connect logs alarms web web.* smsc_simulator smsc_bind house app tests.*",
     "pydantic": "config config_* tests.*",
     "phonenumbers": "config config_* numbering_plan tests.*",
     "sqlite3": "store.sqlite store.sqlite_* tests.*",

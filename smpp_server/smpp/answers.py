@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from struct import Struct
 
 from smpp_server.smpp import schema as s
-from smpp_server.smpp.matrix import RESPONSE, UNANSWERED
+from smpp_server.smpp.constants import RESPONSE_BIT as RESPONSE
+from smpp_server.smpp.matrix import UNANSWERED
 
 HEADER = Struct(">4I")  # section 3.2: command_length, _id, _status, sequence_number
 _HEADER_AND_NUL = Struct(">4Ix")

@@ -6,7 +6,7 @@ Sections are those of SMPP 3.4 Issue 1.2. The declarations themselves stand in `
 import linecache
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 
 from smpp_server.smpp.constants import CommandId, status_name, tag_name
 
@@ -102,11 +102,15 @@ def items(least: int, size: int, section: str, counter: str, *shapes: Shape) -> 
     return Items(size, section, counter=counter, least=least, shapes=shapes)
 
 
+# Named, because mypy would hold the fields of a PDU against an empty tuple written in place.
+_NO_DICT: tuple[str, ...] = ()
+
+
 @dataclass_transform(kw_only_default=True)
 class _Declared:
     """What makes type checkers see keyword constructors."""
 
-    __slots__ = ()
+    __slots__ = _NO_DICT
 
 
 class Pdu(_Declared):
@@ -116,7 +120,7 @@ class Pdu(_Declared):
     and lengths but no text, address or secret, so that it may be logged.
     """
 
-    __slots__ = ()
+    __slots__ = _NO_DICT
 
     command_id: ClassVar[int]
     name: ClassVar[str]
@@ -199,8 +203,8 @@ def pdu(command_id: int, section: str, error_body: bool = True) -> Callable[[typ
             "fields": tuple(found.values()),
             "error_body": error_body,
         }
-        made = type(declared)(declared.__name__, declared.__bases__, namespace)
+        made: Any = type(declared.__name__, declared.__bases__, namespace)
         _known[command_id] = made
-        return made
+        return cast(type[P], made)
 
     return declare

@@ -8,8 +8,6 @@ from enum import Enum
 
 from smpp_server.smpp import schema as s
 
-RESPONSE = 0x80000000  # section 5.1.2.1: bit 31 of a command_id makes it the response
-
 
 class Role(Enum):
     """Which side of the connection a session plays."""

@@ -6,11 +6,11 @@ carries a message is answered only by `answer` or `respond`, when its owner has 
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.answers import HEADER, acknowledgements, bare, name_of, refusal
-from smpp_server.smpp.codec import FramingError, PduError, cut, decode, encode
+from smpp_server.smpp.codec import PduError, cut, decode, encode
+from smpp_server.smpp.constants import RESPONSE_BIT as RESPONSE
 from smpp_server.smpp.constants import CommandStatus
 from smpp_server.smpp.happenings import (
     Answered,
@@ -30,7 +30,6 @@ from smpp_server.smpp.happenings import (
 from smpp_server.smpp.matrix import (
     BINDS,
     BOUND,
-    RESPONSE,
     UNANSWERED,
     Role,
     State,
@@ -38,7 +37,7 @@ from smpp_server.smpp.matrix import (
     requests,
 )
 from smpp_server.smpp.timers import Over, SessionLimits, Timers
-from smpp_server.smpp.window import Waiting, Window
+from smpp_server.smpp.window import Encodable, Waiting, Window
 
 _ENQUIRE_LINK = s.EnquireLink.command_id
 _UNBIND = s.Unbind.command_id
@@ -46,17 +45,6 @@ _GENERIC_NACK = s.GenericNack.command_id
 
 _OWN_BUSINESS = frozenset(BINDS) | {_UNBIND, _ENQUIRE_LINK}  # never passed through as messages
 _BIND_RESPONSES = frozenset(command_id | RESPONSE for command_id in BINDS)
-
-
-class Encodable(Protocol):
-    """A request prepared beforehand, such as a reply template, that is no `Pdu`."""
-
-    @property
-    def command_id(self) -> int:
-        """Its command_id."""
-
-    def encode(self, sequence_number: int) -> bytes:
-        """The whole PDU with this sequence_number."""
 
 
 class Session:
@@ -103,6 +91,11 @@ class Session:
         return self.state in BOUND
 
     @property
+    def closed(self) -> bool:
+        """Whether the session has ended: nothing comes in or goes out any more."""
+        return self.state is State.CLOSED
+
+    @property
     def free(self) -> int:
         """Window slots left; 0 unless bound so that this side may send messages."""
         return self._window.free if self._opens else 0
@@ -139,7 +132,8 @@ class Session:
 
     def bind(self, pdu: s.Pdu, now: int) -> None:
         """ESME: ask to be bound (section 4.1). The answer is `Bound`, `BindRefused` or `Lost`."""
-        self._allow(pdu.command_id in BINDS, pdu.command_id)
+        legal = pdu.command_id in BINDS.keys() & requests(self.role, self.state)
+        self._allow(legal, pdu.command_id)
         [pdu.sequence_number] = self._window.take(1)
         self._out.append(encode(pdu))
         self._bind = (pdu.command_id, pdu.sequence_number)
@@ -218,7 +212,7 @@ class Session:
         be refused so: a positive response to them has a body, which `respond` sends. After the
         session has closed nothing is queued: the peer will send its request again.
         """
-        if self.state is State.CLOSED:
+        if self.closed:
             return
         for command_id in {command_id for command_id, _ in received} - self._answerable:
             self._allow(False, command_id | RESPONSE)
@@ -226,7 +220,7 @@ class Session:
 
     def respond(self, pdu: s.Pdu) -> None:
         """Queue this response under the sequence_number it carries; see `answer`."""
-        if self.state is State.CLOSED:
+        if self.closed:
             return
         command_id = pdu.command_id
         legal = command_id == _GENERIC_NACK or command_id ^ RESPONSE in self._answerable
@@ -239,14 +233,17 @@ class Session:
         Housekeeping answers are queued when it returns; whoever reads writes them at once.
         """
         events: list[Event] = []
-        if self.state is State.CLOSED:
+        if self.closed:
             return events
         self._timers.peer_spoke(now)
         self._buffer += data
-        try:
-            ...
-        finally:
-            pass
+        frames, fault = cut(self._buffer)
+        self._take(frames, now, events)
+        if events:  # keep-alive makes none
+            self._timers.transacted(now)
+        if fault is not None and not self.closed:
+            self._queue(_GENERIC_NACK, fault.command_status, fault.sequence_number)
+            self._end(Lost("framing"), events)
         return events
 
     def expire(self, now: int) -> list[Event]:
@@ -279,7 +276,7 @@ class Session:
                     self._response(pdu, now, events)
                 else:
                     self._request(pdu, now, events)
-            if self.state is State.CLOSED:
+            if self.closed:
                 return
 
     def _response(self, pdu: s.Pdu, now: int, events: list[Event]) -> None:

@@ -78,6 +78,12 @@ class Timers:
         "_waiting",
     )
 
+    _bind_by: int | None
+    _unbind_by: int | None
+    _enquire_at: int | None
+    _active_at: int | None
+    _waiting: dict[int, int]  # sequence_number -> sent at, oldest first
+
     def __init__(self, limits: SessionLimits) -> None:
         self._limits = limits
         self._paused_at: int | None = None
@@ -102,12 +108,12 @@ class Timers:
 
     def stop(self) -> None:
         """The session is closed: nothing is awaited any more."""
-        self._bind_by: int | None = None
-        self._unbind_by: int | None = None
-        self._enquire_at: int | None = None
-        self._active_at: int | None = None
+        self._bind_by = None
+        self._unbind_by = None
+        self._enquire_at = None
+        self._active_at = None
         self._silences = 0
-        self._waiting: dict[int, int] = {}  # sequence_number -> sent at, oldest first
+        self._waiting = {}
 
     def peer_spoke(self, now: int) -> None:
         """Octets came: the peer lives (section 4.11), whatever they say."""

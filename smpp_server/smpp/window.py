@@ -2,11 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Protocol
 
-GENERIC_NACK = 0x80000000  # section 5.1.2.1
+from smpp_server.smpp.constants import CommandId
+
+GENERIC_NACK = int(CommandId.GENERIC_NACK)
 LAST_NUMBER = 0x7FFFFFFF  # section 5.1.4; 0 belongs to generic_nack
 
 Waiting = tuple[int, int]  # (token of the caller, command_id of the response it awaits)
+
+
+class Encodable(Protocol):
+    """A request prepared beforehand, such as a reply template, that is no `Pdu`."""
+
+    @property
+    def command_id(self) -> int:
+        """Its command_id."""
+
+    def encode(self, sequence_number: int) -> bytes:
+        """The whole PDU with this sequence_number."""
 
 
 class Window:

@@ -83,7 +83,7 @@ def _write_items(pdu: Pdu, name: str) -> bytes:
 
 def _write_tlvs(pdu: Pdu) -> bytes:
     """The optional part, in the order given; refuses what section 5.3.2 forbids."""
-    out = []
+    out: list[bytes] = []
     seen: set[int] = set()
     for tag, value in pdu.tlvs:
         size, rule = len(value), TLVS.get(tag)
@@ -104,11 +104,13 @@ def _write_tlvs(pdu: Pdu) -> bytes:
 
 def _check_together(pdu: Pdu, seen: set[int]) -> None:
     """Refuses parameters that do not go with each other or with the mandatory part."""
-    if Tag.MESSAGE_PAYLOAD in seen and getattr(pdu, "short_message", b""):
+    message: bytes = getattr(pdu, "short_message", b"")
+    esm_class: int = getattr(pdu, "esm_class", 0)
+    if message and Tag.MESSAGE_PAYLOAD in seen:
         _refuse(pdu, "message_payload", "not beside a short_message (section 3.2.3)")
     if _SAR & seen and not seen >= _SAR:
         _refuse(pdu, "sar_msg_ref_num", "all three sar parameters or none (section 5.3.2.22)")
-    if _SAID_BY_HEADER & seen and getattr(pdu, "esm_class", 0) & GsmFeature.UDHI:
+    if esm_class & GsmFeature.UDHI and _SAID_BY_HEADER & seen:
         _refuse(pdu, "esm_class", "no ports and no sar parameters with UDHI (section 5.2.12)")
 
 

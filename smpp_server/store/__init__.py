@@ -87,8 +87,11 @@ class Store(Protocol):
     def tidy(self, now_ns: int, ages: Ages, limit: int) -> bool:
         """Delete at most `limit` rows whose time is over; True when there may be more."""
 
-    def rest(self, monotonic_ns: int, idle: bool) -> bool:
-        """Between turns: checkpoint when it is time. True when it did."""
+    def wants_rest(self, monotonic_ns: int) -> bool:
+        """Is a checkpoint due although turns are waiting?"""
+
+    def rest(self, monotonic_ns: int) -> None:
+        """Checkpoint, so that what was deleted is gone from the disk."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -288,21 +288,24 @@ class SqliteStore:
         self._dirty = self._dirty or gone > 0
         return gone >= limit
 
-    def rest(self, monotonic_ns: int, idle: bool) -> bool:
-        """See Store.rest: TRUNCATE erases what secure_delete could not reach in the WAL."""
+    def wants_rest(self, monotonic_ns: int) -> bool:
+        """See Store.wants_rest."""
         if not self._dirty:
             self._checkpointed_ns = monotonic_ns
             return False
         late = monotonic_ns - self._checkpointed_ns >= CHECKPOINT_MOST_NS
-        if not (idle or late or self._wal_octets() >= WAL_MOST):
-            return False
+        return late or self._wal_octets() >= WAL_MOST
+
+    def rest(self, monotonic_ns: int) -> None:
+        """See Store.rest: TRUNCATE erases what secure_delete could not reach in the WAL."""
+        if not self._dirty:
+            return
         with _failing("checkpoint"):
             self._db.execute("PRAGMA busy_timeout = 0")
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._db.execute("PRAGMA busy_timeout = 5000")
         self._checkpointed_ns = monotonic_ns
         self._dirty = bool(busy)
-        return True
 
     def _wal_octets(self) -> int:
         try:

@@ -73,7 +73,7 @@ BEGIN_ALARM = "INSERT INTO alarm (code, subject, figures, began) VALUES (?, ?, ?
 def reply_of(row: Row, msisdn: str, optout: bytes) -> Reply:
     """A WAITING row (columns of REPLY) with its number read back."""
     kind = ReplyKind(row[3])
-    return Reply(*row[:3], kind, *row[4:13], msisdn, optout)
+    return Reply._make((*row[:3], kind, *row[4:13], msisdn, optout))
 
 
 def waiting_row(reply: Reply, sealed: bytes) -> Row:
@@ -141,7 +141,7 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
 
 def flight_of(row: Row) -> Flight:
     """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
-    reply = Reply(*row[:3], ReplyKind(row[3]), *row[4:13], "")
+    reply = Reply._make((*row[:3], ReplyKind(row[3]), *row[4:13], "", b""))
     carrier, link, price, version, exact, day, submitted = row[13:]
     return Flight(reply, link, carrier, price, version, bool(exact), day, submitted)
 

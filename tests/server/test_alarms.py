@@ -1,5 +1,6 @@
-"""Alarms begin once and end once; the operator's command hears of it, seldom and briefly."""
+"""Every alarm is explained; the operator's command hears of changes, seldom and briefly."""
 
+import ast
 import json
 import os
 import signal
@@ -10,20 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from smpp_server.alarms import AlarmChange, AlarmCode, AlarmCommand, Alarms, CommandFault
+from routing.standing import AlarmChange
+from smpp_server.alarms import AlarmCode, AlarmCommand, CommandFault
 from smpp_server.masking import MASK
 
-SECOND = 1_000_000_000
+ROOT = Path(__file__).parents[2]
 DOWN = AlarmCode.LINK_DOWN
 
 
-# --- the table
+# --- the codes
 
 
 def test_every_alarm_has_a_meaning_and_a_cure_of_one_sentence() -> None:
@@ -34,49 +34,23 @@ def test_every_alarm_has_a_meaning_and_a_cure_of_one_sentence() -> None:
     assert len({code.meaning for code in AlarmCode}) == len(AlarmCode) > 10
 
 
-def test_an_alarm_begins_once_and_ends_once() -> None:
-    alarms = Alarms()
-    began = alarms.raise_(DOWN, "main", {"attempts": 1}, 5 * SECOND)
-    assert began == [AlarmChange(DOWN, "main", True, 5 * SECOND, 5 * SECOND, {"attempts": 1})]
-    assert alarms.raise_(DOWN, "main", {"attempts": 2}, 6 * SECOND) == []
-    assert alarms.raise_(DOWN, "spare", {}, 7 * SECOND) != []
-    assert [(alarm.subject, alarm.since_ns) for alarm in alarms.lasting()] == [
-        ("main", 5 * SECOND),
-        ("spare", 7 * SECOND),
-    ]
-    ended = alarms.clear(DOWN, "main", 9 * SECOND)
-    assert ended == [AlarmChange(DOWN, "main", False, 9 * SECOND, 5 * SECOND, {"attempts": 2})]
-    assert alarms.clear(DOWN, "main", 9 * SECOND) == []
-
-
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from(AlarmCode), st.sampled_from("ab"))))
-def test_beginnings_and_ends_take_turns_and_leave_what_lasts(
-    steps: list[tuple[bool, AlarmCode, str]],
-) -> None:
-    alarms = Alarms()
-    lasting: set[tuple[AlarmCode, str]] = set()
-    for now_ns, (begin, code, subject) in enumerate(steps):
-        if begin:
-            changes = alarms.raise_(code, subject, {}, now_ns)
-        else:
-            changes = alarms.clear(code, subject, now_ns)
-        for change in changes:
-            assert change.begins == ((code, subject) not in lasting) == begin
-            lasting ^= {(change.code, change.subject)}
-    assert {(alarm.code, alarm.subject) for alarm in alarms.lasting()} == lasting
-    assert Alarms(alarms.lasting()).lasting() == alarms.lasting()
-
-
-def test_figures_keep_amounts_and_days_and_mask_the_rest() -> None:
-    alarms = Alarms()
-    figures = {
-        "left": "1234567.0495",
-        "day": "2026-11-24",
-        "waiting": 100_000,
-        "note": "from +33 6 12 34 00 01",
+def codes_in(source: str) -> set[str]:
+    """First words of what raises and ends alarms."""
+    calls = ("raise_alarm", "end_alarm", "Noticed", "AlarmChange")
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in calls
+        and isinstance(node.args[0], ast.Constant)
     }
-    (change,) = alarms.raise_(AlarmCode.NO_FUNDS, "", figures, 0)
-    assert change.figures == {**figures, "note": f"from +{MASK}"}
+
+
+def test_every_alarm_that_is_raised_has_its_code() -> None:
+    paths = [*(ROOT / "routing").rglob("*.py"), *(ROOT / "smpp_server").rglob("*.py")]
+    raised = set().union(*(codes_in(path.read_text(encoding="utf-8")) for path in paths))
+    assert {"no_funds", "throttled", "store_failed"} <= raised
+    assert raised <= set(AlarmCode)
 
 
 # --- the command, in virtual time
@@ -133,14 +107,13 @@ class Bench:
 
     def __init__(self, command: str | Sequence[str] = ("true",)) -> None:
         self.clock = ProcessClock()
-        self.faults: list[tuple[AlarmCode, CommandFault]] = []
+        self.faults: list[tuple[str, CommandFault]] = []
         self.command = AlarmCommand(
             self.clock, command, lambda code, fault: self.faults.append((code, fault))
         )
 
-    def tell(self, code: AlarmCode, subject: str, begins: bool, at_s: int = 0) -> None:
-        at_ns = at_s * SECOND
-        self.command.tell(AlarmChange(code, subject, begins, at_ns, at_ns, {"attempts": at_s}))
+    def tell(self, code: str, subject: str, begins: bool, figures: str = "", at_s: int = 0) -> None:
+        self.command.tell(AlarmChange(code, subject, begins, figures), at_s * 1_000_000_000)
 
     def subjects(self) -> list[list[tuple[str, bool]]]:
         return [
@@ -151,7 +124,7 @@ class Bench:
 
 def test_the_command_gets_code_and_figures_and_no_environment_of_ours() -> None:
     bench = Bench("true --to 'on call'")
-    bench.tell(DOWN, "main", True, at_s=1_795_514_400)
+    bench.tell(DOWN, "main", True, "refused by +33 6 12 34 00 01", at_s=1_795_514_400)
     (process,) = bench.clock.processes
     assert process.program.endswith("/true") and process.words == ["true", "--to", "on call"]
     assert set(process.env) == {"PATH"}
@@ -165,8 +138,7 @@ def test_the_command_gets_code_and_figures_and_no_environment_of_ours() -> None:
                 "subject": "main",
                 "begins": True,
                 "at": 1_795_514_400,
-                "since": 1_795_514_400,
-                "figures": {"attempts": 1_795_514_400},
+                "figures": f"refused by +{MASK}",
             }
         ],
     }
@@ -239,6 +211,13 @@ def test_stop_leaves_no_timer_and_no_process() -> None:
     assert len(bench.clock.processes) == 1 and bench.faults == []
 
 
+def test_a_code_nobody_explained_is_told_all_the_same() -> None:
+    bench = Bench()
+    bench.tell("new", "main", True)
+    told = bench.clock.processes[0].told
+    assert (told["code"], told["meaning"], told["cure"]) == ("new", "", "")
+
+
 def test_an_empty_command_is_refused() -> None:
     for command in ("", "  ", []):
         with pytest.raises(ValueError, match="empty"):
@@ -250,15 +229,15 @@ def test_an_empty_command_is_refused() -> None:
 HOUSE = """
 import sys
 from twisted.internet import reactor
-from smpp_server.alarms import AlarmChange, AlarmCode, AlarmCommand
+from routing.standing import AlarmChange
+from smpp_server.alarms import AlarmCommand
 
 def ended(code, fault):
     print(code, fault, flush=True)
     reactor.stop()
 
 command = AlarmCommand(reactor, sys.argv[1:], ended, limit_s=0.2)
-change = AlarmChange(AlarmCode.CLOCK, "", True, 0, 0, {"step": 7})
-reactor.callWhenRunning(command.tell, change)
+reactor.callWhenRunning(command.tell, AlarmChange("clock", "", True, "7 h ahead"), 0)
 reactor.run()
 command.stop()
 """
@@ -281,7 +260,7 @@ def test_a_real_command_is_fed_and_never_waited_for(
     program.chmod(0o700)
     house = subprocess.run(
         [sys.executable, "-c", HOUSE, str(program)],
-        env={**os.environ, "PYTHONPATH": os.fspath(Path(__file__).parents[2]), "SECRET": "relou"},
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "SECRET": "relou"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -292,5 +271,5 @@ def test_a_real_command_is_fed_and_never_waited_for(
         os.kill(int(child.read_text()), signal.SIGKILL)
     assert house.stdout == f"clock {fault}\n"
     told, *environment = (tmp_path / "out").read_text().splitlines()
-    assert json.loads(told)["changes"][0]["figures"] == {"step": 7}
+    assert json.loads(told)["changes"][0]["figures"] == "7 h ahead"
     assert "relou" not in "".join(environment)

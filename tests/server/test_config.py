@@ -79,21 +79,34 @@ NOTHING_SAID = "needs one of password, password_file, password_env, password_cre
     ("line", "expected"),
     [
         ("", f"14: link.main: {NOTHING_SAID}"),
-        ('password = "a"\npassword_env = "B"', "14: link.main: holds password and password_env; "
-         "keep one"),
+        (
+            'password = "a"\npassword_env = "B"',
+            "14: link.main: holds password and password_env; keep one",
+        ),
         ('password_env = "NO"', "18: link.main.password_env: the environment has no NO"),
-        ('password_file = "no"', "18: link.main.password_file: no cannot be read: No such file or "
-         "directory"),
-        ('password_file = "open"', "18: link.main.password_file: others may read open (mode 644): "
-         "chmod 600 open"),
-        ('password_file = "two"', "18: link.main.password_file: two must hold the password on one "
-         "line and nothing else"),
-        ('password_credential = "../k"', "18: link.main.password_credential: write the name of a "
-         "credential, not a path"),
-        ('password_credential = "open"', "18: link.main.password_credential: everybody may read the "
-         "credential open: chmod o= open"),
+        (
+            'password_file = "no"',
+            "18: link.main.password_file: no cannot be read: No such file or directory",
+        ),
+        (
+            'password_file = "open"',
+            "18: link.main.password_file: others may read open (mode 644): chmod 600 open",
+        ),
+        (
+            'password_file = "two"',
+            "18: link.main.password_file: two must hold the password on one line and nothing else",
+        ),
+        (
+            'password_credential = "../k"',
+            "18: link.main.password_credential: write the name of a credential, not a path",
+        ),
+        (
+            'password_credential = "open"',
+            "18: link.main.password_credential: everybody may read the credential open: "
+            "chmod o= open",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_password_that_cannot_be_had(tmp_path: Path, line: str, expected: str) -> None:
     for name, words, mode in (("open", "tiptoe", 0o644), ("two", "tip\ntoe\n", 0o600)):
         (tmp_path / name).write_text(words)
@@ -171,7 +184,8 @@ def test_encryption_takes_its_files(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"us.pem"', '"no.pem"').replace('"."', '"us.pem"'))
     assert complaints(path) == [
         "server.toml:18: link.main.client_certificate: no.pem is not a file",
-        "server.toml:19: link.main.private_key: others may read us.key (mode 604): chmod 600 us.key",
+        "server.toml:19: link.main.private_key: others may read us.key (mode 604): "
+        "chmod 600 us.key",
         "server.toml:20: link.main.ca_directory: us.pem is not a directory",
     ]
 

@@ -271,21 +271,21 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     [
         (
             "words = 'C\u2019est non'",
-            'character 2, "\u2019" (U+2019 RIGHT SINGLE QUOTATION MARK), is not in the GSM alphabet, '
-            "so the text costs 1 segment of at most 70 characters: write ', "
+            'character 2, "\u2019" (U+2019 RIGHT SINGLE QUOTATION MARK), is not in the GSM '
+            "alphabet, so the text costs 1 segment of at most 70 characters: write ', "
             "or set allow_ucs2 = true",
         ),
         (
             "words = 'Non\u00a0: non'",
-            'character 4, " " (U+00A0 NO-BREAK SPACE), is not in the GSM alphabet, '
-            "so the text costs 1 segment of at most 70 characters: write an ordinary space, "
-            "or set allow_ucs2 = true",
+            'character 4, " " (U+00A0 NO-BREAK SPACE), is not in the GSM '
+            "alphabet, so the text costs 1 segment of at most 70 characters: "
+            "write an ordinary space, or set allow_ucs2 = true",
         ),
         (
             f"words = 'ça{'x' * 152}'",
-            'character 1, "ç" (U+00E7 LATIN SMALL LETTER C WITH CEDILLA), is not in the GSM alphabet, '
-            "so the text costs 3 segments of at most 70 characters: choose other words, "
-            "or set allow_ucs2 = true",
+            'character 1, "ç" (U+00E7 LATIN SMALL LETTER C WITH CEDILLA), is not in '
+            "the GSM alphabet, so the text costs 3 segments of at most 70 characters: "
+            "choose other words, or set allow_ucs2 = true",
         ),
         (
             f"words = '{'x' * 161}'",

@@ -4,7 +4,9 @@ from struct import pack, unpack_from
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.codec import encode
-from smpp_server.smpp.session import Role, Session, SessionLimits, State
+from smpp_server.smpp.matrix import Role, State
+from smpp_server.smpp.session import Session
+from smpp_server.smpp.timers import SessionLimits
 
 ESME, SMSC = Role.ESME, Role.SMSC
 TX, RX, TRX = State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX
@@ -32,6 +34,8 @@ BINDS: dict[State, type[s.Pdu]] = {
 
 def sample(name: str, number: int = 77) -> s.Pdu:
     """A PDU of this name that may be sent."""
+    if name == "submit_multi":
+        return s.SubmitMulti(sequence_number=number, dest_address=(s.SmeAddress(),))
     return KINDS[name](sequence_number=number)
 
 
@@ -66,7 +70,7 @@ def at(role: Role, state: State, limits: SessionLimits = LIMITS) -> Session:
     else:
         session.receive(octets(bind), 0)
         if state is not State.BINDING:
-            session.accept_bind(bind, KINDS[bind.name + "_resp"](system_id="SMSC"), 0)
+            session.accept_bind(bind, KINDS[bind.name + "_resp"](), 0)
     if state is State.UNBINDING:
         session.unbind(0)
     if state is State.CLOSED:

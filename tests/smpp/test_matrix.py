@@ -6,15 +6,9 @@ from itertools import product
 import pytest
 
 from smpp_server.smpp import schema as s
-from smpp_server.smpp.session import (
-    PeerUnbound,
-    Received,
-    Role,
-    Session,
-    SessionError,
-    State,
-    Stray,
-)
+from smpp_server.smpp.happenings import PeerUnbound, Received, SessionError, Stray
+from smpp_server.smpp.matrix import Role, State
+from smpp_server.smpp.session import Session
 from tests.smpp.sessions import (
     BINDS,
     ESME,

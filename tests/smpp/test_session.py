@@ -6,24 +6,25 @@ import pytest
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.codec import encode
-from smpp_server.smpp.session import (
+from smpp_server.smpp.happenings import (
     Answered,
     BindRefused,
     Bound,
     Expired,
     Late,
     Received,
-    Session,
     SessionError,
-    State,
     Stray,
 )
+from smpp_server.smpp.matrix import State
+from smpp_server.smpp.session import Session
 from tests.smpp.sessions import (
     BINDS,
     ESME,
     LIMITS,
     NACK,
     RALYBND,
+    RESPONSE,
     RINVBNDSTS,
     RINVCMDID,
     RTHROTTLED,
@@ -31,7 +32,6 @@ from tests.smpp.sessions import (
     SMSC,
     TRX,
     TX,
-    RESPONSE,
     at,
     header,
     octets,

@@ -1,0 +1,124 @@
+"""What `status` shows, from what the last turn published and what the links say of themselves."""
+
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from smpp_server.alarms import AlarmCode
+from smpp_server.esme import Link, Side
+from smpp_server.turn import Summary
+
+if TYPE_CHECKING:
+    from smpp_server.house import House
+
+CODES = {code.value: code for code in AlarmCode}
+
+
+def status_of(house: "House") -> dict[str, object]:
+    """One JSON-ready value; amounts in nano-units, spans in seconds."""
+    summary = house.turn.summary
+    now = house.monotonic_ns()
+    wall_ns = summary.wall_ns if summary else 0
+    return {
+        "version": program_version(),
+        "up_s": (now - house.started_ns) // 10**9,
+        "wall": _moment(wall_ns),
+        "clock_fault": summary.clock_fault if summary else "",
+        "store": "failing" if house.store_failures else "ok",
+        "links": [_link(link, summary, now) for link in house.links.values()],
+        "waiting": summary.waiting if summary else 0,
+        "in_flight": summary.in_flight if summary else 0,
+        "turns": summary.turns if summary else 0,
+        "money": _money(house, summary, now),
+        "tallies": dict(sorted(summary.tallies.items())) if summary else {},
+        "holds": dict(summary.holds) if summary else {},
+        "parks": dict(summary.parks) if summary else {},
+        "alarms": _alarms(house, summary),
+    }
+
+
+def program_version() -> str:
+    """The installed distribution's version."""
+    try:
+        return version("smpp-server")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _link(link: Link, summary: Summary | None, now: int) -> dict[str, object]:
+    sender = link.sides[-1].bind
+    session = sender.session if sender else None
+    config = link.config
+    holds = summary.holds if summary else {}
+    pauses = summary.pauses if summary else {}
+    return {
+        "name": config.name,
+        "carrier": config.carrier,
+        "host": config.host,
+        "port": config.port,
+        "state": link.state,
+        "since_s": (now - max(side.since_ns for side in link.sides)) // 10**9,
+        "last_error": "; ".join(s.last_error for s in link.sides if s.last_error),
+        "held": holds.get(config.name, ""),
+        "window": config.window,
+        "outstanding": len(session.outstanding()) if session else 0,
+        "tps": link.rate.shown(now),
+        "throttled": pauses.get(config.carrier, 0),
+        "attempts": max(side.backoff.attempts for side in link.sides),
+        "sides": [_side(side) for side in link.sides],
+    }
+
+
+def _side(side: Side) -> dict[str, object]:
+    state = side.bind.session.state.value if side.bind else "not connected"
+    return {"kind": side.kind, "state": state}
+
+
+def _money(house: "House", summary: Summary | None, now: int) -> dict[str, object]:
+    rules = house.config.rules.money
+    balances = summary.balances if summary else {}
+    left = summary.spendable_nanos if summary else 0
+    day = summary.day if summary else ""
+    up_s = max(1, (now - house.started_ns) // 10**9)
+    spent = sum(balances.get(name, 0) for name in ("settled", "inbound", "fee", "reserved"))
+    if house.spent_at_start is None and summary:
+        house.spent_at_start = spent
+    pace = spent - (house.spent_at_start or 0)
+    return {
+        "currency": rules.currency,
+        **{
+            f"{name}_nanos": balances.get(name, 0)
+            for name in ("given", "inbound", "reserved", "settled", "fee", "correction")
+        },
+        "left_nanos": left,
+        "day": day,
+        "day_nanos": balances.get(f"day/{day}", 0),
+        "budget_day_nanos": rules.budget_day_nanos,
+        "budget_total_nanos": rules.budget_total_nanos,
+        "spent_in_s": max(0, left) * up_s // pace if pace > 0 else None,
+    }
+
+
+def _alarms(house: "House", summary: Summary | None) -> list[dict[str, object]]:
+    lasting = list(summary.alarms) if summary else []
+    if house.store_failures:
+        lasting.append(("store_failed", ""))
+    shown: list[dict[str, object]] = []
+    for code, subject in lasting:
+        since_ns, figures = house.alarm_since.get((code, subject), (0, ""))
+        meaning = CODES[code]
+        shown.append(
+            {
+                "code": code,
+                "subject": subject,
+                "since": _moment(since_ns) if since_ns else "before the start",
+                "figures": figures,
+                "meaning": meaning.meaning,
+                "cure": meaning.cure,
+            }
+        )
+    return shown
+
+
+def _moment(wall_ns: int) -> str:
+    return datetime.fromtimestamp(wall_ns // 10**9, UTC).isoformat()
