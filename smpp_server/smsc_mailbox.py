@@ -42,10 +42,6 @@ class Mailbox:
         self._feeds: deque[Iterator[Text | Pdu]] = deque()
         self._token = 0
 
-    def __len__(self) -> int:
-        """Deliveries waiting or in flight; what feeds still hold is not counted."""
-        return len(self._waiting) + len(self._in_flight)
-
     @property
     def idle(self) -> bool:
         """Whether everything was confirmed or dropped and no feed is left."""

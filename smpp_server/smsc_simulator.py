@@ -21,7 +21,7 @@ from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malforme
 from smpp_server.smpp.matrix import State
 from smpp_server.smpp.timers import SessionLimits
 from smpp_server.smsc_bind import NS, Agenda, SmscBind, SmscFactory
-from smpp_server.smsc_invoice import Invoice, Prices, UnreadableSubmit, read_submission
+from smpp_server.smsc_invoice import Invoice, Prices, read_submission
 from smpp_server.smsc_mailbox import Delivery, Mailbox
 from smpp_server.smsc_plan import (
     TEMPORARY,
@@ -266,11 +266,12 @@ class Simulator:
             answer()
 
     def _accept(self, bind: SmscBind, pdu: s.SubmitSm, frame: bytes, number: int) -> int:
-        """Take and bill it, or tell the status that refuses it."""
-        try:
-            submission = read_submission(frame)
-        except UnreadableSubmit:
-            return CommandStatus.ESME_RSUBMITFAIL
+        """Take and bill it, or tell the status that refuses it.
+
+        The invoice reads the octets for itself; that it could not, where the codec could, is a
+        fault of one of them, and loud.
+        """
+        submission = read_submission(frame)
         price = self.invoice.prices.outbound(submission.destination)
         if price is None:
             return CommandStatus.ESME_RINVDSTADR

@@ -10,11 +10,12 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from smpp_server.smpp.text import Alphabet, alphabet
+from smpp_server.smpp.constants import MessageState, Tag
+from smpp_server.smpp.text import UCS2, Alphabet, alphabet, decode
 
 _TYPE_BITS = 0x3C  # esm_class bits 5 to 2, section 5.2.12; UDHI and reply path are not ours to see
 _INTERMEDIATE_NOTIFICATION = 0x20
-_RECEIPTED_MESSAGE_ID, _NETWORK_ERROR, _MESSAGE_STATE = 0x001E, 0x0423, 0x0427  # section 5.3.2
+_RECEIPTED_MESSAGE_ID, _MESSAGE_STATE = int(Tag.RECEIPTED_MESSAGE_ID), int(Tag.MESSAGE_STATE)
 _LONGEST_ID = 64  # section 5.2.23, without the NUL; a longer one is compared but not computed with
 
 
@@ -57,37 +58,37 @@ class Receipt(NamedTuple):
 
 # Sections 5.2.28 and Appendix B table B-2, then what SMSCs write instead. A word is known by its
 # beginning, so that UNDELIVERABLE, UNDELIV and a cut UNDELI are one.
-_STATES: tuple[tuple[str, int], ...] = (
-    ("SCHED", 0),
-    ("ENROUTE", 1),
-    ("EN_ROUTE", 1),
-    ("ACKED", 1),
-    ("BUFFRED", 1),
-    ("BUFFERED", 1),
-    ("BUFFERD", 1),
-    ("DELIVRD", 2),
-    ("DELIVERED", 2),
-    ("EXPIRED", 3),
-    ("DELETED", 4),
-    ("UNDEL", 5),
-    ("FAILED", 5),
-    ("ACCEPT", 6),
-    ("UNKNOWN", 7),
-    ("REJECT", 8),
-    ("DND_REJECT", 8),
-    ("SKIPPED", 9),
+_STATES: tuple[tuple[str, MessageState], ...] = (
+    ("SCHED", MessageState.SCHEDULED),
+    ("ENROUTE", MessageState.ENROUTE),
+    ("EN_ROUTE", MessageState.ENROUTE),
+    ("ACKED", MessageState.ENROUTE),
+    ("BUFFRED", MessageState.ENROUTE),
+    ("BUFFERED", MessageState.ENROUTE),
+    ("BUFFERD", MessageState.ENROUTE),
+    ("DELIVRD", MessageState.DELIVERED),
+    ("DELIVERED", MessageState.DELIVERED),
+    ("EXPIR", MessageState.EXPIRED),
+    ("DELET", MessageState.DELETED),
+    ("UNDEL", MessageState.UNDELIVERABLE),
+    ("FAILED", MessageState.UNDELIVERABLE),
+    ("ACCEPT", MessageState.ACCEPTED),
+    ("UNKNOWN", MessageState.UNKNOWN),
+    ("REJECT", MessageState.REJECTED),
+    ("DND_REJECT", MessageState.REJECTED),
+    ("SKIP", MessageState.SKIPPED),
 )
 _FATES: Mapping[int, Fate] = MappingProxyType(
     {
-        2: Fate.DELIVERED,
-        3: Fate.FAILED,
-        4: Fate.FAILED,
-        5: Fate.FAILED,
-        8: Fate.FAILED,
-        9: Fate.FAILED,
+        MessageState.DELIVERED: Fate.DELIVERED,
+        MessageState.EXPIRED: Fate.FAILED,
+        MessageState.DELETED: Fate.FAILED,
+        MessageState.UNDELIVERABLE: Fate.FAILED,
+        MessageState.REJECTED: Fate.FAILED,
+        MessageState.SKIPPED: Fate.FAILED,
     }
 )
-_LAST_STATE = 9
+_LAST_STATE = int(MessageState.SKIPPED)
 
 # A key stands alone: "myid:" is no id and "xstat:" no stat. Every repeat is bounded, so the scan
 # looks at each octet a fixed number of times.
@@ -97,6 +98,8 @@ _KEY = re.compile(
     r"|(?P<err>err)|(?P<text>text))[ \t]{0,3}:",
     re.IGNORECASE | re.ASCII,
 )
+_DIGITS = re.compile("[0-9]+")
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]+")
 _PADDING = " \t\r\n\0"
 
 
@@ -153,7 +156,7 @@ def _understood(
     tlv_state = _state_value(values.get(_MESSAGE_STATE, b""))
     state = text_state if tlv_state is None else tlv_state
     return Receipt(
-        id=tlv_id or text_id,
+        id=tlv_id if is_id(tlv_id) else text_id or tlv_id or None,
         text_id=text_id,
         sub=found.get("sub"),
         dlvrd=found.get("dlvrd"),
@@ -165,14 +168,14 @@ def _understood(
         state=state,
         submit_time=read_time(found.get("submit_date", ""), now),
         done_time=read_time(found.get("done_date", ""), now),
-        network_error=values.get(_NETWORK_ERROR),
+        network_error=values.get(Tag.NETWORK_ERROR_CODE),
         fate=_fate(esm_class, state),
         disagrees=_differ(tlv_state, text_state) or _unrelated(tlv_id, text_id),
     )
 
 
 def _fate(esm_class: int, state: int | None) -> Fate:
-    """What `state` comes to. A notification on the way may call an attempt, not a message, failed."""
+    """What `state` comes to; an intermediate notification of a failure means one attempt only."""
     fate = Fate.INTERMEDIATE if state is None else _FATES.get(state, Fate.INTERMEDIATE)
     if fate is Fate.FAILED and esm_class & _TYPE_BITS == _INTERMEDIATE_NOTIFICATION:
         return Fate.INTERMEDIATE
@@ -186,7 +189,7 @@ def _differ(tlv_state: int | None, text_state: int | None) -> bool:
 
 def _unrelated(tlv_id: str, text_id: str | None) -> bool:
     """Whether both ids are told and no reading makes them one."""
-    if not tlv_id or not text_id:
+    if text_id is None or not is_id(tlv_id) or not is_id(text_id):
         return False
     readings = set(_readings(tlv_id, IdMatch.RADIX))
     return readings.isdisjoint(_readings(text_id, IdMatch.RADIX))
@@ -201,19 +204,18 @@ def _state_value(value: bytes) -> int | None:
 def state_of(word: str) -> int | None:
     """The message_state a `stat` word means in any case, or None for a word we do not know."""
     folded = word.upper()
-    return next((state for start, state in _STATES if folded.startswith(start)), None)
+    return next((int(state) for start, state in _STATES if folded.startswith(start)), None)
 
 
 def _fields(octets: bytes, data_coding: int) -> dict[str, str]:
-    """The fields of the text by name, by the alphabet it is in, whatever data_coding claims.
+    """The fields of the text by name, in the alphabet data_coding claims or else the other.
 
     Receipt text is ASCII as a rule, so it is read as Latin-1, never by the GSM tables.
     """
-    codecs = ["latin-1", "utf-16-be"]
-    if alphabet(data_coding) is Alphabet.UCS2:
-        codecs.reverse()
-    for codec in codecs:
-        found = _scan(octets.decode(codec, "replace").rstrip("\0"))
+    claimed = alphabet(data_coding) is Alphabet.UCS2
+    for wide in (claimed, not claimed):
+        text = decode(octets, UCS2) if wide else octets.decode("latin-1")
+        found = _scan(text.rstrip("\0"))
         if found:
             return found
     return {}
@@ -222,7 +224,7 @@ def _fields(octets: bytes, data_coding: int) -> dict[str, str]:
 def _scan(text: str) -> dict[str, str]:
     """What follows each key, up to a blank or the next key; the first of equal keys holds.
 
-    All that follows `text:` is text, unless a key not seen yet follows at once.
+    All that follows `text:` is text, unless the id or stat, not seen yet, follows at once.
     """
     found: dict[str, str] = {}
     keys = list(_KEY.finditer(text))
@@ -231,7 +233,8 @@ def _scan(text: str) -> dict[str, str]:
         end = keys[place + 1].start() if place + 1 < len(keys) else len(text)
         if name == "text":
             following = keys[place + 1].lastgroup if place + 1 < len(keys) else None
-            if following in (None, *found, "text") or text[key.end() : end].strip():
+            at_once = following in ("id", "stat") and not text[key.end() : end].strip()
+            if not at_once or following in found:
                 found["text"] = text[key.end() :]
                 return found
             found["text"] = ""
@@ -249,9 +252,8 @@ def read_time(raw: str, now: datetime | None = None) -> datetime | None:
     it as YYMMDDhhmmss. Years 38 to 99 are 1938 to 1999 (Appendix C).
     """
     if len(raw) == 16 and raw[15] in "+-":
-        raw = raw[:12] if raw[:15].isdigit() else ""
-        return _date(_full_year(raw))
-    if not raw.isascii() or not raw.isdigit():
+        return _date(_full_year(raw[:12])) if _DIGITS.fullmatch(raw[:15]) else None
+    if not _DIGITS.fullmatch(raw):
         return None
     if len(raw) == 12:
         readings = (_date(_full_year(raw)), _date(raw))
@@ -274,9 +276,9 @@ def _date(digits: str) -> datetime | None:
     """YYYYMMDDhhmm or YYYYMMDDhhmmss, or None when a field is out of range."""
     if not "1970" <= digits[:4] <= "2099":
         return None
-    fields = [int(digits[at : at + 2]) for at in range(4, len(digits), 2)]
+    month, day, hour, minute = (int(digits[at : at + 2]) for at in range(4, 12, 2))
     try:
-        return datetime(int(digits[:4]), *fields)
+        return datetime(int(digits[:4]), month, day, hour, minute, int(digits[12:] or 0))
     except ValueError:
         return None
 
@@ -307,7 +309,7 @@ def _readings(name: str, match: IdMatch) -> tuple[str, ...]:
             forms += _cases(name)
         if match >= IdMatch.ZEROS:
             forms += _widths(name)
-        if match >= IdMatch.RADIX and re.fullmatch("[0-9A-Fa-f]+", name):
+        if match >= IdMatch.RADIX and _HEXADECIMAL.fullmatch(name):
             if name.isdigit():
                 forms += _widths(format(int(name), "x"))
             forms += _widths(str(int(name, 16)))

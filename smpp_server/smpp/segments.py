@@ -6,11 +6,12 @@ Sources: 3GPP TS 23.040 clause 9.2.3.24 for headers, SMPP 3.4 sections 5.2.12 an
 from collections.abc import Iterable
 from typing import NamedTuple
 
-UDHI = 0x40  # esm_class bit 6, SMPP section 5.2.12: the text begins with a user data header
+from smpp_server.smpp.constants import Tag
 
-SOURCE_PORT, DESTINATION_PORT = 0x020A, 0x020B  # sections 5.3.2.20 and 21
-SAR_REFERENCE, SAR_TOTAL, SAR_PART = 0x020C, 0x020E, 0x020F  # sections 5.3.2.22, 23, 24
-MESSAGE_PAYLOAD = 0x0424  # section 5.3.2.32
+# Plain integers: tags of peers are compared with them, and enum members compare slower.
+_SOURCE_PORT, _DESTINATION_PORT = int(Tag.SOURCE_PORT), int(Tag.DESTINATION_PORT)
+_SAR_REFERENCE = int(Tag.SAR_MSG_REF_NUM)
+_SAR_TOTAL, _SAR_PART = int(Tag.SAR_TOTAL_SEGMENTS), int(Tag.SAR_SEGMENT_SEQNUM)
 
 MAX_SEGMENTS = 255  # the part number is one octet in every form
 
@@ -98,11 +99,11 @@ def concat_of(header: Udh | None, tlvs: Tlvs = ()) -> Concat | None:
         return header.concat
     reference = total = part = b""
     for tag, value in tlvs:
-        if tag == SAR_REFERENCE:
+        if tag == _SAR_REFERENCE:
             reference = reference or value
-        elif tag == SAR_TOTAL:
+        elif tag == _SAR_TOTAL:
             total = total or value
-        elif tag == SAR_PART:
+        elif tag == _SAR_PART:
             part = part or value
     if not all(len(value) in (1, 2) for value in (reference, total, part)):
         return None
@@ -115,9 +116,9 @@ def ports_of(header: Udh | None, tlvs: Tlvs = ()) -> Ports | None:
         return header.ports
     source = destination = b""
     for tag, value in tlvs:
-        if tag == SOURCE_PORT:
+        if tag == _SOURCE_PORT:
             source = source or value
-        elif tag == DESTINATION_PORT:
+        elif tag == _DESTINATION_PORT:
             destination = destination or value
     if not source and not destination:
         return None
@@ -149,9 +150,9 @@ def concat_udh(reference: int, reference_bits: int, total: int, part: int) -> by
 def sar_tlvs(reference: int, total: int, part: int) -> tuple[tuple[int, bytes], ...]:
     """The three sar_* TLVs; the reference wraps at 16 bits."""
     return (
-        (SAR_REFERENCE, (reference % 0x10000).to_bytes(2, "big")),
-        (SAR_TOTAL, bytes((total,))),
-        (SAR_PART, bytes((part,))),
+        (_SAR_REFERENCE, (reference % 0x10000).to_bytes(2, "big")),
+        (_SAR_TOTAL, bytes((total,))),
+        (_SAR_PART, bytes((part,))),
     )
 
 

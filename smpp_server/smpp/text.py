@@ -9,14 +9,13 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from smpp_server.smpp import gsm
+from smpp_server.smpp.constants import GsmFeature, Tag
 from smpp_server.smpp.gsm import pack, unpack
 from smpp_server.smpp.segments import (
     GSM_SHAPE,
     MAX_SEGMENTS,
-    MESSAGE_PAYLOAD,
     OCTET_SHAPE,
     UCS2_SHAPE,
-    UDHI,
     Concat,
     Ports,
     Shape,
@@ -286,11 +285,12 @@ def split(
     if total > MAX_SEGMENTS:
         raise ValueError(f"{total} segments: at most {MAX_SEGMENTS} can be numbered")
     if way is Way.PAYLOAD:
-        return (Part(b"", 0, ((MESSAGE_PAYLOAD, octets),)),)
+        return (Part(b"", 0, ((int(Tag.MESSAGE_PAYLOAD), octets),)),)
     numbered = enumerate(bodies, start=1)
     if way is Way.SAR:
         return tuple(Part(body, 0, sar_tlvs(reference, total, part)) for part, body in numbered)
     bits = 8 if way is Way.UDH8 else 16
     return tuple(
-        Part(concat_udh(reference, bits, total, part) + body, UDHI) for part, body in numbered
+        Part(concat_udh(reference, bits, total, part) + body, int(GsmFeature.UDHI))
+        for part, body in numbered
     )

@@ -47,11 +47,11 @@ alert_notification  -          rx,trx     4.12.1
 STATES = {"open": State.OPEN, "tx": TX, "rx": RX, "trx": TRX}
 
 
-def rows() -> Iterator[tuple[str, Role, frozenset[State]]]:
+def rows() -> Iterator[tuple[str, Role, frozenset[State], str]]:
     for line in TABLE_2_1.strip().splitlines():
-        name, esme, smsc, _ = line.split()
+        name, esme, smsc, section = line.split()
         for role, words in ((ESME, esme), (SMSC, smsc)):
-            yield name, role, frozenset(STATES[w] for w in words.split(",") if w != "-")
+            yield name, role, frozenset(STATES[w] for w in words.split(",") if w != "-"), section
 
 
 def send(session: Session, pdu: s.Pdu) -> None:
@@ -71,14 +71,21 @@ def send(session: Session, pdu: s.Pdu) -> None:
 
 
 EVERY_PAIR = [
-    pytest.param(name, role, state, state in states, id=f"{role.value}-{state.name}-{name}")
-    for (name, role, states), state in product(rows(), State)
+    pytest.param(
+        name,
+        role,
+        state,
+        state in states,
+        id=f"{role.value}-{state.name}-{name}",
+        marks=pytest.mark.spec(section),
+    )
+    for (name, role, states, section), state in product(rows(), State)
 ]
 
 
 def test_the_table_names_every_request() -> None:
     requests = {kind.name for kind in s.PDUS.values() if not kind.command_id & RESPONSE}
-    assert {name for name, _, _ in rows()} == requests
+    assert {name for name, _, _, _ in rows()} == requests
 
 
 @pytest.mark.parametrize(("name", "role", "state", "legal"), EVERY_PAIR)
@@ -121,4 +128,4 @@ def test_table_2_1_receiving(name: str, role: Role, state: State, legal: bool) -
         assert all(reply[1] == response[0] for reply in replies)
 
 
-LEGAL_WHEN_BOUND = {(name, role, TRX) for name, role, states in rows() if TRX in states}
+LEGAL_WHEN_BOUND = {(name, role, TRX) for name, role, states, _ in rows() if TRX in states}

@@ -1,0 +1,277 @@
+"""The admin socket: HTTP and JSON over a UNIX socket that only its owner may open.
+
+Looks (`GET`) read published summaries and answer while a commit hangs; commands (`POST`) answer
+after their commit. Whatever goes wrong is told as `{"error": "a sentence"}`.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple, Protocol, cast
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request as HttpRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from routing.money import MoneyError, parse_nanos
+from smpp_server.config_lines import did_you_mean
+from smpp_server.web import BODY_LIMIT
+
+log = Logger()
+
+JSON: Final = b"application/json; charset=utf-8"
+LONGEST_NOTE: Final = 200  # characters of the note of a donation
+LONGEST_ADDRESS: Final = 40
+BIND_STATUS: Final = frozenset(
+    ("version", "up_s", "clock_fault", "links", "waiting", "in_flight", "holds", "alarms")
+)
+
+Fields = Mapping[str, str]
+
+
+class House(Protocol):
+    """What is asked of the running server."""
+
+    def status(self) -> dict[str, object]:
+        """Everything published, at once."""
+
+    def ask(self, name: str, text: str = "", nanos: int = 0) -> Deferred[object]:
+        """An operator's command; "done" after its commit, or a sentence that says why not."""
+
+    def explain(self, address: str, number: str = "") -> Deferred[dict[str, object]]:
+        """What would happen to a text from `address`; nothing is written or sent."""
+
+
+class Refused(Exception):
+    """The request cannot be granted: the status of the response and a sentence."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Route(NamedTuple):
+    """One path: its method, the fields it knows and what answers."""
+
+    method: bytes
+    fields: frozenset[str]
+    answer: Callable[["Admin", Fields], object]
+
+
+class Admin(Resource):
+    """All the paths there are."""
+
+    isLeaf = True
+
+    def __init__(self, house: House) -> None:
+        super().__init__()
+        self.house = house
+
+    def render(self, request: Any) -> Any:
+        """Answer now or after the commit, in any case as JSON."""
+        answering = maybeDeferred(self._answer, request)
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+        answering.addErrback(_as_sentence)
+        answering.addCallback(lambda result: None if gone else _write(request, *result))
+        answering.addErrback(lambda failure: log.failure("an answer could not be written", failure))
+        return NOT_DONE_YET
+
+    def _answer(self, request: Any) -> Deferred[tuple[int, object]]:
+        path = request.path.decode("ascii", "replace")
+        route = ROUTES.get(path)
+        if route is None:
+            paths = ", ".join(ROUTES)
+            raise Refused(404, f"There is no such path; there are {paths}.")
+        if request.method != route.method:
+            request.setHeader(b"Allow", route.method)
+            raise Refused(405, f"{path} takes {route.method.decode()} only.")
+        if request.too_large:
+            raise Refused(413, f"A request's body has at most {BODY_LIMIT} octets.")
+        given = _query(request) if route.method == b"GET" else _json(request.content.read())
+        unknown = sorted(given.keys() - route.fields)
+        if unknown:
+            raise Refused(
+                400, f"{path} knows no field {unknown[0]!r}{did_you_mean(unknown[0], route.fields)}"
+            )
+        answering: Deferred[object] = maybeDeferred(route.answer, self, given)
+        return answering.addCallback(lambda value: (200, value))
+
+    # -- what answers
+
+    def status(self, _: Fields) -> object:
+        return self.house.status()
+
+    def bind_status(self, _: Fields) -> object:
+        whole = self.house.status()
+        return {key: value for key, value in whole.items() if key in BIND_STATUS}
+
+    def explain(self, fields: Fields) -> object:
+        address, number = fields.get("number", ""), fields.get("to", "")
+        if not address or len(address) > LONGEST_ADDRESS:
+            raise Refused(400, "Say whose text is meant, as in number=33612340001.")
+        return self.house.explain(address, number)
+
+    def fund(self, fields: Fields) -> object:
+        currency = str(cast(Any, self.house.status()["money"])["currency"])
+        asked = fields.get("currency", currency)
+        if asked != currency:
+            raise Refused(400, f"The books are kept in {currency}, not in {asked}.")
+        try:
+            nanos = parse_nanos(fields.get("amount", ""))
+        except MoneyError as error:
+            raise Refused(400, f"{error}.") from None
+        if nanos <= 0:
+            raise Refused(400, "An amount given is above zero.")
+        note = fields.get("note", "")
+        if len(note) > LONGEST_NOTE:
+            raise Refused(400, f"A note has at most {LONGEST_NOTE} characters.")
+        return self._told(self.house.ask("fund", note, nanos))
+
+    def hold(self, fields: Fields) -> object:
+        return self._told(self.house.ask("hold", self._link(fields)))
+
+    def release(self, fields: Fields) -> object:
+        return self._told(self.house.ask("release", self._link(fields)))
+
+    def accept_clock(self, _: Fields) -> object:
+        return self._told(self.house.ask("accept-clock"))
+
+    def _link(self, fields: Fields) -> str:
+        """The name of a link, "" for all; a name that is none is refused."""
+        name = fields.get("link", "")
+        links = cast("list[dict[str, object]]", self.house.status().get("links", []))
+        names = [str(link["name"]) for link in links]
+        if name and name not in names:
+            raise Refused(400, f'There is no link "{name}"{did_you_mean(name, names)}')
+        return name
+
+    @staticmethod
+    def _told(asked: Deferred[object]) -> Deferred[object]:
+        def result(answer: object) -> object:
+            if answer != "done":
+                raise Refused(409, str(answer))
+            return {"result": answer}
+
+        return asked.addCallback(result)
+
+
+ROUTES: Final[Mapping[str, Route]] = {
+    "/status": Route(b"GET", frozenset(), Admin.status),
+    "/bind-status": Route(b"GET", frozenset(), Admin.bind_status),
+    "/explain": Route(b"GET", frozenset({"number", "to"}), Admin.explain),
+    "/fund": Route(b"POST", frozenset({"amount", "currency", "note"}), Admin.fund),
+    "/hold": Route(b"POST", frozenset({"link"}), Admin.hold),
+    "/release": Route(b"POST", frozenset({"link"}), Admin.release),
+    "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
+}
+
+
+class Body(BytesIO):
+    """The body of a request, in memory: it is small or refused, and never a file on disk."""
+
+
+class AdminRequest(Request):
+    """A request whose body is dropped where it goes past the limit."""
+
+    too_large = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The body is about to come; None when its length is not told."""
+        self.content = cast("IO[bytes]", Body())
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep what fits."""
+        content = cast(Body, self.content)
+        if content.tell() + len(data) > BODY_LIMIT:
+            self.too_large = True
+        else:
+            content.write(data)
+
+
+class AdminSite(Site):
+    """Writes no access log: a path may hold the number of a person."""
+
+    noisy = False
+    requestFactory = AdminRequest
+
+    def __init__(self, reactor: Any, house: House) -> None:
+        initialise: Any = super().__init__  # Twisted declares no types here
+        initialise(Admin(house), parsePOSTFormSubmission=False, reactor=reactor)
+        self.displayTracebacks = False
+
+    def log(self, request: HttpRequest) -> None:
+        """Nothing."""
+
+
+def listen(reactor: Any, house: House, path: Path) -> Deferred[IListeningPort]:
+    """Open the socket, mode 600, in place of one that a dead server left.
+
+    The caller holds the lock of the state directory, so nobody listens there. Fails with OSError
+    or `CannotListenError` when it cannot be opened, a path too long for a socket among others.
+    """
+    return maybeDeferred(_listen, reactor, AdminSite(reactor, house), path)
+
+
+def _listen(reactor: Any, site: Site, path: Path) -> IListeningPort:
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(f"{path} is no socket: move it away")
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    mask = os.umask(0o177)  # nobody slips in between bind and chmod
+    try:
+        return cast(IListeningPort, reactor.listenUNIX(str(path), site, mode=0o600))
+    finally:
+        os.umask(mask)
+
+
+def _query(request: Any) -> Fields:
+    """The fields after the question mark."""
+    fields = {}
+    for key, values in (request.args or {}).items():
+        if len(values) != 1:
+            raise Refused(400, "A field stands once.")
+        fields[key.decode("utf-8", "replace")] = values[0].decode("utf-8", "replace")
+    return fields
+
+
+def _json(body: bytes) -> Fields:
+    """The fields of a JSON object; amounts are text, since a JSON number may be a float."""
+    try:
+        value = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise Refused(400, "The body is not JSON.") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "The body is not a JSON object.")
+    for name, field in value.items():
+        if not isinstance(field, str):
+            raise Refused(400, f"The field {name!r} is text in quotes, amounts too.")
+    return value
+
+
+def _as_sentence(failure: Failure) -> tuple[int, object]:
+    if isinstance(failure.value, Refused):
+        return failure.value.code, {"error": str(failure.value)}
+    if not isinstance(failure.value, ConnectionDone | ConnectionLost):
+        log.failure("an admin request failed", failure)
+    return 500, {"error": "The server failed to answer; its log tells more."}
+
+
+def _write(request: Any, code: int, value: object) -> None:
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    request.setResponseCode(code)
+    request.setHeader(b"Content-Type", JSON)
+    request.setHeader(b"Cache-Control", b"no-store")
+    request.setHeader(b"Content-Length", str(len(body)).encode())
+    request.write(body)
+    request.finish()
