@@ -19,7 +19,6 @@ from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
 from routing.standing import AlarmChange
-from smpp_server.alarms import AlarmChange as Told
 from smpp_server.alarms import AlarmCommand
 from smpp_server.config_records import Config
 from smpp_server.house import Clocks, House, Run
@@ -169,15 +168,9 @@ def _alarm_teller(reactor: Any, config: Config, log: Callable[..., None]) -> Any
     command = AlarmCommand(
         reactor,
         config.server.alarm_command,
-        lambda code, fault: log("error", "alarm command failed", code=code, reason=fault),
+        lambda code, fault: log("error", "alarm command failed", code=code, fault=fault),
     )
-
-    def tell(change: AlarmChange, wall_ns: int) -> None:
-        figures = {"figures": change.figures}
-        code = CODES[change.code]
-        command.tell(Told(code, change.subject, change.begins, wall_ns, wall_ns, figures))
-
-    return tell
+    return command.tell
 
 
 def start(reactor: Any, config: Config, log: Callable[..., None]) -> tuple[RunningHouse, Any]:

@@ -11,7 +11,17 @@ from typing import NamedTuple, Protocol
 
 from smpp_server.smpp import text as sms
 from smpp_server.smpp.constants import CommandStatus, MessageState, MessageType, Tag
-from smpp_server.smpp.schema import DeliverSm, Pdu, SubmitSm, Tlv
+from smpp_server.smpp.schema import (
+    CancelSm,
+    DataSm,
+    DeliverSm,
+    Pdu,
+    QuerySm,
+    ReplaceSm,
+    SubmitMulti,
+    SubmitSm,
+    Tlv,
+)
 
 # Appendix B, Table B-2
 STATE_WORDS: Mapping[int, str] = {
@@ -34,6 +44,15 @@ TEMPORARY = frozenset(
         CommandStatus.ESME_RX_T_APPN,
     }
 )
+
+# What a store-and-forward SMSC that keeps nothing answers to the rest of chapter 4.
+REFUSED: Mapping[int, int] = {
+    QuerySm.command_id: CommandStatus.ESME_RQUERYFAIL,
+    CancelSm.command_id: CommandStatus.ESME_RCANCELFAIL,
+    ReplaceSm.command_id: CommandStatus.ESME_RREPLACEFAIL,
+    SubmitMulti.command_id: CommandStatus.ESME_RINVCMDID,
+    DataSm.command_id: CommandStatus.ESME_RINVCMDID,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransp
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.constants import CommandStatus, Tag
-from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malformed, Received
+from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malformed, Received, Stray
 from smpp_server.smpp.matrix import State
 from smpp_server.smpp.timers import SessionLimits
 from smpp_server.smsc_bind import NS, Agenda, SmscBind, SmscFactory
 from smpp_server.smsc_invoice import Invoice, Prices, read_submission
 from smpp_server.smsc_mailbox import Delivery, Mailbox
 from smpp_server.smsc_plan import (
+    REFUSED,
     TEMPORARY,
     Account,
     Counts,
@@ -43,15 +44,6 @@ BIND_RESPONSES = {
     s.BindTransceiver.command_id: s.BindTransceiverResp,
     s.BindTransmitter.command_id: s.BindTransmitterResp,
     s.BindReceiver.command_id: s.BindReceiverResp,
-}
-
-# What a store-and-forward SMSC that keeps nothing answers to the rest of chapter 4.
-REFUSED = {
-    s.QuerySm.command_id: CommandStatus.ESME_RQUERYFAIL,
-    s.CancelSm.command_id: CommandStatus.ESME_RCANCELFAIL,
-    s.ReplaceSm.command_id: CommandStatus.ESME_RREPLACEFAIL,
-    s.SubmitMulti.command_id: CommandStatus.ESME_RINVCMDID,
-    s.DataSm.command_id: CommandStatus.ESME_RINVCMDID,
 }
 
 
@@ -190,7 +182,10 @@ class Simulator:
         self._end_if_alone()
 
     def react(self, bind: SmscBind, events: Iterable[Event], frames: Iterator[bytes]) -> None:
-        """Everything one read or one timer brought, then one write."""
+        """Everything one read or one timer brought, then one write.
+
+        Each submit_sm frame is one event, good or bad, in the same order.
+        """
         expired: list[int] = []
         for event in events:
             if isinstance(event, Received):
@@ -201,6 +196,10 @@ class Simulator:
                 expired.append(event.token)
             elif isinstance(event, Malformed):
                 self.counts.malformed += 1
+                if event.error.command_id == s.SubmitSm.command_id:
+                    next(frames)
+            elif isinstance(event, Stray) and isinstance(event.pdu, s.SubmitSm):
+                next(frames)
             elif isinstance(event, Lost):
                 self.counts.lost += 1
         if expired and bind.mailbox is not None:
@@ -221,6 +220,8 @@ class Simulator:
             self._asked_to_bind(bind, pdu)
 
     def _asked_to_bind(self, bind: SmscBind, pdu: Bind) -> None:
+        if bind.session.state is not State.BINDING:
+            return  # the same read has ended the session
         self.counts.binds_asked += 1
         status = self.plan.bind(self.counts.binds_asked) or self._check(pdu.system_id, pdu.password)
         if status:
@@ -243,8 +244,7 @@ class Simulator:
         return CommandStatus.ESME_RALYBND if taken >= account.max_binds else 0
 
     def _submitted(self, bind: SmscBind, pdu: s.SubmitSm, frames: Iterator[bytes]) -> None:
-        mine = (f for f in frames if int.from_bytes(f[12:16]) == pdu.sequence_number)
-        frame = next(mine, b"")
+        frame = next(frames)
         self.counts.submits += 1
         reception = self.plan.submit(self.counts.submits)
         if not reception.taken or bind.session.state is State.CLOSED:

@@ -10,11 +10,9 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from smpp_server.smpp.constants import MessageState, Tag
+from smpp_server.smpp.constants import TYPE_MASK, MessageState, MessageType, Tag
 from smpp_server.smpp.text import UCS2, Alphabet, alphabet, decode
 
-_TYPE_BITS = 0x3C  # esm_class bits 5 to 2, section 5.2.12; UDHI and reply path are not ours to see
-_INTERMEDIATE_NOTIFICATION = 0x20
 _RECEIPTED_MESSAGE_ID, _MESSAGE_STATE = int(Tag.RECEIPTED_MESSAGE_ID), int(Tag.MESSAGE_STATE)
 _LONGEST_ID = 64  # section 5.2.23, without the NUL; a longer one is compared but not computed with
 
@@ -109,7 +107,7 @@ def is_receipt(esm_class: int, tlvs: Iterable[tuple[int, bytes]]) -> bool:
     It does when bits 5 to 2 of esm_class are not all zero (receipts, acknowledgements and
     notifications, section 5.2.12), or when receipted_message_id and message_state are both there.
     """
-    if esm_class & _TYPE_BITS:
+    if esm_class & TYPE_MASK:
         return True
     tags = {tag for tag, _ in tlvs}
     return _RECEIPTED_MESSAGE_ID in tags and _MESSAGE_STATE in tags
@@ -127,7 +125,7 @@ def read(
     """The receipt in a deliver_sm or data_sm, or None when it is none. Never raises.
 
     `octets` is short_message or message_payload. `sniff` also accepts, without any mark, a text
-    that has both id and stat: a person may write such a text, so it is for links that never mark.
+    that has an id and a stat we know: a person may write such a text, so it is for links that never mark.
     `now` decides between two readings of a date. TLVs win over the text.
     """
     single = tuple(tlvs)
@@ -135,7 +133,7 @@ def read(
     if not marked and not sniff:
         return None
     found = _fields(octets, data_coding)
-    if not marked and not (found.get("id") and found.get("stat")):
+    if not marked and not (found.get("id") and state_of(found.get("stat", "")) is not None):
         return None
     return _understood(esm_class, found, single, now)
 
@@ -177,7 +175,7 @@ def _understood(
 def _fate(esm_class: int, state: int | None) -> Fate:
     """What `state` comes to; an intermediate notification of a failure means one attempt only."""
     fate = Fate.INTERMEDIATE if state is None else _FATES.get(state, Fate.INTERMEDIATE)
-    if fate is Fate.FAILED and esm_class & _TYPE_BITS == _INTERMEDIATE_NOTIFICATION:
+    if fate is Fate.FAILED and esm_class & TYPE_MASK == MessageType.INTERMEDIATE_NOTIFICATION:
         return Fate.INTERMEDIATE
     return fate
 

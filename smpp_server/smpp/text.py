@@ -4,12 +4,13 @@ Counting is exact, since the price of a text is its number of segments. Sources:
 5.2.19, 3GPP TS 23.038 clauses 4 and 6, TS 23.040 clause 9.2.3.24.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from smpp_server.smpp import gsm
-from smpp_server.smpp.constants import GsmFeature, Tag
+from smpp_server.smpp.constants import DataCoding, GsmFeature, Tag
 from smpp_server.smpp.gsm import pack, unpack
 from smpp_server.smpp.segments import (
     GSM_SHAPE,
@@ -51,8 +52,8 @@ __all__ = [
     "unpack",
 ]
 
-GSM = 0  # data_coding values we send, section 5.2.19
-UCS2 = 8
+GSM = int(DataCoding.SMSC_DEFAULT)  # the values of data_coding that we send
+UCS2 = int(DataCoding.UCS2)
 
 
 RefBits = Literal[8, 16]
@@ -113,20 +114,22 @@ class Part(NamedTuple):
     tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
-_BY_CODING = {
-    1: Alphabet.ASCII,
-    2: Alphabet.BINARY,
-    3: Alphabet.LATIN_1,
-    4: Alphabet.BINARY,
-    5: Alphabet.JIS,
-    6: Alphabet.CYRILLIC,
-    7: Alphabet.HEBREW,
-    8: Alphabet.UCS2,
-    9: Alphabet.JIS,  # pictograms are an extension of it
-    10: Alphabet.ISO_2022_JP,
-    13: Alphabet.ISO_2022_JP,
-    14: Alphabet.KOREAN,
-}
+_BY_CODING: Mapping[int, Alphabet] = MappingProxyType(
+    {
+        DataCoding.ASCII: Alphabet.ASCII,
+        DataCoding.OCTETS: Alphabet.BINARY,
+        DataCoding.LATIN_1: Alphabet.LATIN_1,
+        DataCoding.OCTETS_8_BIT: Alphabet.BINARY,
+        DataCoding.JIS: Alphabet.JIS,
+        DataCoding.CYRILLIC: Alphabet.CYRILLIC,
+        DataCoding.HEBREW: Alphabet.HEBREW,
+        DataCoding.UCS2: Alphabet.UCS2,
+        DataCoding.PICTOGRAM: Alphabet.JIS,
+        DataCoding.ISO_2022_JP: Alphabet.ISO_2022_JP,
+        DataCoding.EXTENDED_KANJI: Alphabet.ISO_2022_JP,
+        DataCoding.KS_C_5601: Alphabet.KOREAN,
+    }
+)
 
 
 def _table() -> tuple[Alphabet | None, ...]:
@@ -290,7 +293,5 @@ def split(
     if way is Way.SAR:
         return tuple(Part(body, 0, sar_tlvs(reference, total, part)) for part, body in numbered)
     bits = 8 if way is Way.UDH8 else 16
-    return tuple(
-        Part(concat_udh(reference, bits, total, part) + body, int(GsmFeature.UDHI))
-        for part, body in numbered
-    )
+    headed = ((concat_udh(reference, bits, total, part) + body) for part, body in numbered)
+    return tuple(Part(octets, int(GsmFeature.UDHI)) for octets in headed)

@@ -7,7 +7,7 @@ after their commit. Whatever goes wrong is told as `{"error": "a sentence"}`.
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Protocol, cast
@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from routing.money import MoneyError, parse_nanos
 from smpp_server.config_lines import did_you_mean
+from smpp_server.config_records import Config
 from smpp_server.web import BODY_LIMIT
 
 log = Logger()
@@ -40,14 +41,18 @@ Fields = Mapping[str, str]
 class House(Protocol):
     """What is asked of the running server."""
 
+    @property
+    def config(self) -> Config:
+        """What it runs with."""
+
     def status(self) -> dict[str, object]:
         """Everything published, at once."""
 
     def ask(self, name: str, text: str = "", nanos: int = 0) -> Deferred[object]:
         """An operator's command; "done" after its commit, or a sentence that says why not."""
 
-    def explain(self, address: str, number: str = "") -> Deferred[dict[str, object]]:
-        """What would happen to a text from `address`; nothing is written or sent."""
+    def explain(self, address: str, number: str = "") -> Deferred[object]:
+        """What would happen to a text from `address`, or a sentence; nothing is written."""
 
 
 class Refused(Exception):
@@ -72,7 +77,8 @@ class Admin(Resource):
     isLeaf = True
 
     def __init__(self, house: House) -> None:
-        super().__init__()
+        initialise: Any = super().__init__  # Twisted declares no types here
+        initialise()
         self.house = house
 
     def render(self, request: Any) -> Any:
@@ -118,10 +124,11 @@ class Admin(Resource):
         address, number = fields.get("number", ""), fields.get("to", "")
         if not address or len(address) > LONGEST_ADDRESS:
             raise Refused(400, "Say whose text is meant, as in number=33612340001.")
-        return self.house.explain(address, number)
+        self._known("number of ours", number, self.house.config.rules.numbers)
+        return self.house.explain(address, number).addCallback(_unless_sentence)
 
     def fund(self, fields: Fields) -> object:
-        currency = str(cast(Any, self.house.status()["money"])["currency"])
+        currency = self.house.config.rules.money.currency
         asked = fields.get("currency", currency)
         if asked != currency:
             raise Refused(400, f"The books are kept in {currency}, not in {asked}.")
@@ -146,22 +153,21 @@ class Admin(Resource):
         return self._told(self.house.ask("accept-clock"))
 
     def _link(self, fields: Fields) -> str:
-        """The name of a link, "" for all; a name that is none is refused."""
+        """The name of a link, "" for all."""
         name = fields.get("link", "")
-        links = cast("list[dict[str, object]]", self.house.status().get("links", []))
-        names = [str(link["name"]) for link in links]
-        if name and name not in names:
-            raise Refused(400, f'There is no link "{name}"{did_you_mean(name, names)}')
+        self._known("link", name, self.house.config.links)
         return name
 
     @staticmethod
-    def _told(asked: Deferred[object]) -> Deferred[object]:
-        def result(answer: object) -> object:
-            if answer != "done":
-                raise Refused(409, str(answer))
-            return {"result": answer}
+    def _known(what: str, name: str, names: Collection[str]) -> None:
+        if name and name not in names:
+            raise Refused(400, f'There is no {what} named "{name}"{did_you_mean(name, names)}')
 
-        return asked.addCallback(result)
+    @staticmethod
+    def _told(asked: Deferred[object]) -> Deferred[object]:
+        return asked.addCallback(
+            lambda answer: _unless_sentence({"result": answer} if answer == "done" else answer)
+        )
 
 
 ROUTES: Final[Mapping[str, Route]] = {
@@ -204,7 +210,7 @@ class AdminSite(Site):
     requestFactory = AdminRequest
 
     def __init__(self, reactor: Any, house: House) -> None:
-        initialise: Any = super().__init__  # Twisted declares no types here
+        initialise: Any = super().__init__
         initialise(Admin(house), parsePOSTFormSubmission=False, reactor=reactor)
         self.displayTracebacks = False
 
@@ -257,6 +263,13 @@ def _json(body: bytes) -> Fields:
         if not isinstance(field, str):
             raise Refused(400, f"The field {name!r} is text in quotes, amounts too.")
     return value
+
+
+def _unless_sentence(answer: object) -> object:
+    """The server's answer; a sentence is its refusal."""
+    if isinstance(answer, str):
+        raise Refused(409, answer)
+    return answer
 
 
 def _as_sentence(failure: Failure) -> tuple[int, object]:

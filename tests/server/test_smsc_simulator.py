@@ -1,6 +1,6 @@
 """The simulated SMSC: binds, the texts it delivers and delivers again, and how it stops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,12 +8,22 @@ from twisted.internet.testing import MemoryReactorClock
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp import text as sms
+from smpp_server.smpp.codec import encode
 from smpp_server.smpp.constants import CommandStatus, Tag
 from smpp_server.smpp.happenings import BindRefused, Bound, Unbound
 from smpp_server.smpp.matrix import State
 from smpp_server.smsc_plan import Account, Faults, Habits, Text
 from smpp_server.smsc_simulator import Simulator
-from tests.server.smsc_wire import OUR_NUMBER, PRICES, SENDER, Esme, a_simulator, senders, texts
+from tests.server.smsc_wire import (
+    OUR_NUMBER,
+    PRICES,
+    ROK,
+    SENDER,
+    Esme,
+    a_simulator,
+    senders,
+    texts,
+)
 from tests.spec import spec
 
 THROTTLED, RX_T_APPN = CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RX_T_APPN
@@ -118,16 +128,38 @@ def test_a_long_text_comes_in_parts(smsc: Simulator) -> None:
     assert "".join(sms.decode(part.short_message, 0, True) for part in parts) == words
 
 
+@pytest.mark.parametrize(
+    ("text", "short_message", "tags"),
+    [
+        (Text(SENDER, OUR_NUMBER, octets=b"\x00\xff", data_coding=4), b"\x00\xff", []),
+        (Text(SENDER, OUR_NUMBER, "é", data_coding=8), b"\x00\xe9", []),
+        (Text(SENDER, OUR_NUMBER, "a" * 161, way=sms.Way.PAYLOAD), b"", [Tag.MESSAGE_PAYLOAD]),
+        (
+            Text(SENDER, OUR_NUMBER, tlvs=(s.Tlv(Tag.USER_MESSAGE_REFERENCE, b"\0\1"),)),
+            b"",
+            [Tag.USER_MESSAGE_REFERENCE],
+        ),
+    ],
+)
+def test_forms_of_texts(smsc: Simulator, text: Text, short_message: bytes, tags: list[Tag]) -> None:
+    esme = Esme(smsc).bind()
+    smsc.deliver(text)
+    esme.exchange()
+    [pdu] = esme.heard()
+    assert pdu.short_message == short_message
+    assert [tag for tag, _ in pdu.tlvs] == tags
+
+
 def test_window_is_kept_and_a_feed_is_drawn_only_when_there_is_room(smsc: Simulator) -> None:
     drawn: list[Text] = []
 
-    def crowd() -> object:
+    def crowd() -> Iterator[Text]:
         for text in texts(25):
             drawn.append(text)
             yield text
 
     esme = Esme(smsc).bind()
-    smsc.feed(crowd())  # type: ignore[arg-type]
+    smsc.feed(crowd())
     esme.exchange()
     first = esme.heard()
     assert len(first) == len(drawn) == 10
@@ -246,6 +278,40 @@ def test_the_connection_dies_after_so_many_deliveries(smsc: Simulator) -> None:
     again = Esme(smsc).bind()
     assert senders(again.heard()) == [0, 1, 2, 3, 4]
     assert not again.gone
+
+
+def test_all_connections_die_at_once(smsc: Simulator) -> None:
+    first, second = Esme(smsc).bind(), Esme(smsc)
+    smsc.deliver(*texts(2))
+    smsc.cut()
+    first.session.answer([(s.DeliverSm.command_id, 1)])  # too late: nobody reads it
+    first.exchange()
+    second.exchange()
+    assert first.gone and second.gone
+    assert smsc.invoice.inbound_texts == 0
+    assert senders(Esme(smsc).bind().heard()) == [0, 1]
+
+
+@spec("3.3")
+def test_what_cannot_be_read_is_refused_and_counted(smsc: Simulator) -> None:
+    esme = Esme(smsc).bind()
+    whole = encode(s.SubmitSm(destination_addr=SENDER, short_message=b"ok", sequence_number=8))
+    esme.far.dataReceived(len(whole[:-1]).to_bytes(4) + whole[4:-1] + whole)
+    first, second = esme.wire.value()[:16], esme.wire.value()[16:]
+    assert first[4:8] == second[4:8] == b"\x80\0\0\x04"
+    assert int.from_bytes(first[8:12]) != ROK == int.from_bytes(second[8:12])
+    assert (smsc.counts.malformed, smsc.counts.accepted) == (1, 1)
+
+
+@pytest.mark.parametrize("command_length", [0, 15, 0xFFFFFFFF])
+def test_lost_framing_ends_a_connection_even_behind_its_bind(
+    smsc: Simulator, command_length: int
+) -> None:
+    esme = Esme(smsc)
+    request = encode(s.BindTransceiver(system_id="shop", password="secret", sequence_number=1))
+    esme.far.dataReceived(request + command_length.to_bytes(4) + bytes(12))
+    assert esme.wire.disconnecting
+    assert (smsc.binds, smsc.counts.lost) == ([], 1)
 
 
 def test_silent_connections_are_dropped(smsc: Simulator, reactor: MemoryReactorClock) -> None:
