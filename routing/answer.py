@@ -2,8 +2,9 @@
 
 from routing.draft import Draft
 from routing.records import Contact, OurNumber, Reply, ReplyKind, SenderKeys, Silence
-from routing.standing import Claim, ClaimKey
+from routing.standing import Claim, ClaimKey, claim_scope
 
+CONTACTS_COUNTED = 3  # in one period; more of them need no more writing
 STOP_PERIOD_NS = 30 * 24 * 3600 * 1_000_000_000
 SPREAD_STEPS = 1 << 32
 
@@ -12,18 +13,20 @@ def answer(draft: Draft, contacts: list[Contact]) -> None:
     """Decide every contact of the batch in its order, and book the inbound texts."""
     inbound = 0
     numbers = draft.rules.numbers
+    first_id = draft.next_id
     for contact in contacts:
         silence = _consider(draft, contact)
-        if silence is Silence.FULL:
-            draft.changes.effects.full.append(contact.ack)
-            draft.count(f"silent: {silence.value}")
-            continue
         if silence is not None:
             draft.count(f"silent: {silence.value}")
+            if silence is Silence.FULL:
+                draft.changes.effects.full.append(contact.ack)
+                continue
         number = numbers.get(contact.number)
         if number is not None:
             inbound += number.inbound_nanos
-    draft.count("contacts", len(contacts))
+    if contacts:
+        draft.count("contacts", len(contacts))
+        draft.count("replies", draft.next_id - first_id)
     if inbound:
         draft.post(0, "inbound", inbound)
         draft.purse.add(-inbound)
@@ -45,48 +48,52 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
         return Silence.COUNTRY_CLOSED
     if not priced(draft, number, contact):
         return Silence.NO_RATE
-    now = draft.now.wall_ns
     found = draft.claim(keys.claims, campaign.name)
     claim = _current(found[1] if found else None, campaign.claim_ns, draft)
-    if claim.replies >= campaign.max_replies:
-        _write_claim(draft, found, keys, campaign.name, claim._replace(contacts=claim.contacts + 1))
+    if claim is not None and claim.replies >= campaign.max_replies:
+        count = min(claim.contacts + 1, CONTACTS_COUNTED)
+        if found != ((keys.claims[0], campaign.name), claim._replace(contacts=count)):
+            claim = claim._replace(contacts=count)
+            _write_claim(draft, found, keys, campaign.name, claim)
         return Silence.CLAIMED
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
-    offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
-    spread = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
-    due = now + max(0, campaign.delay_ns + spread)
+    now = draft.now.wall_ns
+    due = now + campaign.delay_ns
+    if campaign.spread_ns:
+        offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
+        spread = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
+        due = max(now, due + spread)
     reply_id = _new_reply(draft, contact, keys, number, ReplyKind.REPLY, number.text_id, due)
-    _write_claim(
-        draft,
-        found,
-        keys,
-        campaign.name,
-        Claim(
-            draft.known.epoch,
-            claim.contacts + 1,
-            claim.period_start_ns,
-            claim.replies + 1,
-            reply_id,
-        ),
-    )
+    if claim is None:
+        new = Claim(draft.known.epoch, 1, now, 1, reply_id)
+    else:
+        new = claim._replace(
+            contacts=claim.contacts + 1, replies=claim.replies + 1, reply_id=reply_id
+        )
+    _write_claim(draft, found, keys, campaign.name, new)
     return None
 
 
 def priced(draft: Draft, number: OurNumber, contact: Contact) -> bool:
     """Does any link of `number` have a price for this sender?"""
+    links, now = draft.rules.links, draft.now.wall_ns
     for link in number.links:
-        card = draft.rates[draft.rules.links[link].carrier]
-        if card.price(contact.sender, contact.country, draft.now.wall_ns) is not None:
+        carrier = links[link].carrier
+        rate = draft.rates[carrier].price(contact.sender, contact.country, now)
+        if rate is not None:
+            draft.quoted = (carrier, rate)
             return True
     return False
 
 
-def _current(claim: Claim | None, period_ns: int, draft: Draft) -> Claim:
-    """The claim of the running period; a new period begins with nothing used."""
+def _current(claim: Claim | None, period_ns: int, draft: Draft) -> Claim | None:
+    """The claim if its period still runs; a new period begins with nothing used."""
     now = draft.now.wall_ns
     if claim is None or claim.period_start_ns + period_ns <= now:
-        return Claim(draft.known.epoch, 0, now, 0, 0)
+        return None
+    if claim.period_start_ns > now:  # an operator set the clock back: it may not run for years
+        return claim._replace(period_start_ns=now)
     return claim
 
 
@@ -101,8 +108,11 @@ def _write_claim(
     key = (keys.claims[0], campaign)
     if found is not None and found[0] != key:
         draft.changes.claims_dropped.append(found[0])
-        draft.claims.pop(found[0], None)
-    draft.claims[key] = claim._replace(epoch=draft.known.epoch)
+        draft.moved_claims[found[0]] = key[0]
+        if found[1].reply_id:
+            draft.changes.claims_moved.append((key[0], found[1].reply_id))
+    epoch = draft.known.epoch
+    draft.claims[key] = claim if claim.epoch == epoch else claim._replace(epoch=epoch)
 
 
 def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -> Silence | None:
@@ -110,15 +120,15 @@ def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -
     draft.opted_out.add(keys.optout)
     draft.changes.optouts.append(keys.optout)
     campaign = draft.rules.campaigns[number.campaign]
-    _cancel_waiting(draft, keys, campaign.name)
+    _cancel_waiting(draft, keys)
     if not (campaign.confirm_stop and number.stop_text_id):
         return Silence.STOP
     if contact.country not in campaign.countries or not priced(draft, number, contact):
         return Silence.STOP
-    kind = f"{campaign.name}/stop"
+    kind = claim_scope(campaign.name, ReplyKind.STOP_CONFIRMATION)
     found = draft.claim(keys.claims, kind)
     claim = _current(found[1] if found else None, STOP_PERIOD_NS, draft)
-    if claim.replies or draft.waiting >= draft.rules.max_waiting:
+    if (claim is not None and claim.replies) or draft.waiting >= draft.rules.max_waiting:
         return Silence.STOP
     now = draft.now.wall_ns
     text_id = number.stop_text_id
@@ -128,21 +138,18 @@ def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -
     return Silence.STOP
 
 
-def _cancel_waiting(draft: Draft, keys: SenderKeys, campaign: str) -> None:
-    found = draft.claim(keys.claims, campaign)
-    if found is None:
-        return
-    reply_id = found[1].reply_id
-    for lane, replies in draft.fresh.items():
-        for reply in replies:
-            if reply.id == reply_id:
-                draft.cancel(reply, "opt-out", stored=False)
-                draft.fresh[lane] = [other for other in replies if other.id != reply_id]
-                return
-    stored = draft.known.stopped.get(reply_id)
-    if stored is not None and reply_id not in draft.flights:
-        draft.cancel(stored, "opt-out", stored=True)
-        draft.gone.add(reply_id)
+def _cancel_waiting(draft: Draft, keys: SenderKeys) -> None:
+    """Whatever waits for the sender, in any campaign; what was not read is met at its release."""
+    for reply in draft.fresh_of.pop(keys.optout, ()):
+        draft.cancel(reply, "opt-out", stored=False)
+    if draft.stopped_of is None:
+        draft.stopped_of = {}
+        for reply in draft.known.stopped.values():
+            if reply.kind is ReplyKind.REPLY:
+                draft.stopped_of.setdefault(reply.claim, []).append(reply)
+    for pseudonym in keys.claims:
+        for reply in draft.stopped_of.pop(pseudonym, ()):
+            draft.cancel(reply, "opt-out", stored=True)
 
 
 def _new_reply(
@@ -156,6 +163,7 @@ def _new_reply(
 ) -> int:
     reply_id = draft.next_id
     draft.next_id += 1
+    draft.quotes[reply_id] = draft.quoted
     draft.waiting += 1
     reply = Reply(
         reply_id,
@@ -172,7 +180,8 @@ def _new_reply(
         due_ns,
         0,
         contact.sender,
+        keys.optout,
     )
+    draft.fresh_of.setdefault(keys.optout, []).append(reply)
     draft.fresh.setdefault((number.name, number.campaign), []).append(reply)
-    draft.count("replies")
     return reply_id

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 
 from routing.records import MoneyRules
 
+FUNDS_REFUSAL = "no funds"
+DAY_REFUSAL = "budget of the day"
+TOTAL_REFUSAL = "total budget"
+REFUSALS = (FUNDS_REFUSAL, DAY_REFUSAL, TOTAL_REFUSAL)
+"""Names of the budgets that may forbid a reservation."""
+
 
 def day_account(day: str) -> str:
     """The account that sums what was reserved on `day` and not released since."""
@@ -35,12 +41,12 @@ class Purse:
 
     def refusal(self, nanos: int) -> str:
         """ "" when `nanos` may be reserved, else the name of the budget that forbids it."""
-        if nanos > self._spendable:
-            return "no funds"
+        if nanos > self._spendable or self._spendable <= 0:
+            return FUNDS_REFUSAL
         if self._day_left is not None and nanos > self._day_left:
-            return "budget of the day"
+            return DAY_REFUSAL
         if self._total_left is not None and nanos > self._total_left:
-            return "total budget"
+            return TOTAL_REFUSAL
         return ""
 
     def reserve(self, nanos: int) -> None:
@@ -51,7 +57,8 @@ class Purse:
         self.days[self._day] = self.days.get(self._day, 0) + nanos
 
     def release(self, nanos: int, day: str) -> None:
-        """Give a reservation made on `day` back to every budget it was taken from."""
+        """Give a reservation made on `day` back to every budget it was taken from; a negative
+        amount takes it again."""
         self._spend(-nanos)
         if day == self._day and self._day_left is not None:
             self._day_left += nanos

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from routing.budget import Purse
-from routing.ledger import Entry, write_row
-from routing.rate_card import RateCard
+from routing.budget import REFUSALS, Purse, day_account
+from routing.ledger import write_row
+from routing.rate_card import Rate, RateCard
 from routing.records import (
     Flight,
     Lane,
@@ -30,10 +30,9 @@ from routing.standing import (
     Known,
     Park,
     Standing,
+    claim_scope,
 )
 from routing.throttle import Throttle
-
-REFUSED_MONEY = ("no funds", "budget of the day", "total budget")
 
 
 class Draft:
@@ -60,7 +59,7 @@ class Draft:
             limits_of(rules),
             standing.buckets,
             known.counters,
-            max((text.segments for text in rules.texts.values()), default=1),
+            largest_text(rules),
             now.monotonic_ns,
             now.wall_ns,
         )
@@ -69,18 +68,29 @@ class Draft:
         self.holds = dict(known.holds)
         self.health = dict(standing.health)
         self.pauses = dict(standing.pauses)
-        self.parks = dict(standing.parks)
+        self.parks = {
+            lane: park
+            for lane, park in standing.parks.items()
+            if not park.until_ns or park.until_ns > now.wall_ns
+        }
+        self.last_lane = standing.last_lane
         self.alarms = set(standing.alarms)
         self.unknown_hour = standing.unknown_hour
-        self.entries: list[Entry] = []
+        self.entries: list[tuple[int, str, int, int]] = []  # as ledger.Entry
         self.fresh: dict[Lane, list[Reply]] = {}
+        self.fresh_of: dict[bytes, list[Reply]] = {}  # opt-out pseudonym → fresh replies
+        self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
         self.tallies: dict[str, int] = {}
         self.waiting = known.waiting
         self.next_id = known.next_id
         self.changes = Changes(standing, Effects())
         self.moved: dict[int, ReplyState] = {}  # stored replies this turn has moved already
-        self.gone: set[int] = set()  # stored WAITING replies this turn has cancelled
+        self.accepted = 0
+        self.gone: set[int] = set()  # WAITING replies this turn has cancelled
         self.opted_out: set[bytes] = set()
+        self.quoted: tuple[str, Rate | None] = ("", None)  # the last price asked for ...
+        self.quotes: dict[int, tuple[str, Rate | None]] = {}  # ... and those of fresh replies
+        self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
 
     def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:
@@ -92,9 +102,16 @@ class Draft:
                 return key, found
         return None
 
+    def rate(self, carrier: str, reply: Reply) -> Rate | None:
+        """What a segment of this reply costs over `carrier` now; None when nobody says."""
+        quote = self.quotes.get(reply.id)
+        if quote is not None and quote[0] == carrier:
+            return quote[1]
+        return self.rates[carrier].price(reply.msisdn, reply.country, self.now.wall_ns)
+
     def post(self, reply_id: int, kind: str, nanos: int, rate_version: int = 0) -> None:
         """One line of this turn's journal row."""
-        self.entries.append(Entry(reply_id, kind, nanos, rate_version))
+        self.entries.append((reply_id, kind, nanos, rate_version))
 
     def count(self, what: str, by: int = 1) -> None:
         """One more of `what`, for status and metrics."""
@@ -123,9 +140,7 @@ class Draft:
     def held(self, scope: str) -> Hold | None:
         """The hold on `scope` that lasts now."""
         hold = self.holds.get(scope)
-        if hold is None or (hold.until_ns and hold.until_ns <= self.now.wall_ns):
-            return None
-        return hold
+        return hold if hold is not None and hold.lasts(self.now.wall_ns) else None
 
     def stopped(self) -> str:
         """Why nothing at all may be released now, "" when something may."""
@@ -138,11 +153,14 @@ class Draft:
         """End a WAITING reply without sending it; some reasons give the sender's claim back."""
         move(ReplyState.WAITING, ReplyEvent.CANCELLED)
         self.waiting -= 1
+        self.gone.add(reply.id)
         self.count(f"cancelled: {reason}")
         if stored:
             self.changes.cancelled.append((reply.id, reason))
         if reason in FREES_CLAIM:
-            self.claims_freed.append((reply.claim, reply.campaign, reply.id))
+            scope = claim_scope(reply.campaign, reply.kind)
+            pseudonym = self.moved_claims.get((reply.claim, scope), reply.claim)
+            self.claims_freed.append((pseudonym, scope, reply.id))
 
     def finish(self, reply_id: int, was: ReplyState, event: ReplyEvent, **what: str) -> ReplyState:
         """Write the move that `event` causes; the caller posts its money. Returns the new state."""
@@ -155,7 +173,7 @@ class Draft:
         """Release a reservation; lanes that waited for money may try again."""
         self.post(reply_id, "release", nanos, version)
         self.purse.release(nanos, day)
-        self.unpark(REFUSED_MONEY)
+        self.unpark(REFUSALS)
 
     def refused_money(self, flight: Flight) -> None:
         """What a submit that was answered by an error costs, by the carrier's tariff."""
@@ -165,8 +183,11 @@ class Draft:
             self.money_back(flight.reply.id, flight.price_nanos, flight.rate_version, flight.day)
 
     def unpark(self, reasons: Sequence[str]) -> None:
-        """Lanes that stand for one of `reasons` are read again."""
-        self.parks = {lane: park for lane, park in self.parks.items() if park.reason not in reasons}
+        """Lanes that stand for one of `reasons` are read again, in the next turn."""
+        for lane, park in list(self.parks.items()):
+            if park.reason in reasons:
+                del self.parks[lane]
+                self.wake_in(0)
 
     def park(self, lane: Lane, reason: str, until_ns: int) -> None:
         """Leave the lane alone until `until_ns` (wall; 0: until an event)."""
@@ -202,7 +223,7 @@ class Draft:
             )
         for day, nanos in self.purse.days.items():
             if nanos:
-                changes.balances[f"day/{day}"] = nanos
+                changes.balances[day_account(day)] = nanos
         changes.holds = self.holds if self.holds != self.known.holds else None
         changes.tallies = self.tallies
         changes.waiting = self.waiting
@@ -216,10 +237,16 @@ class Draft:
             parks=self.parks,
             alarms=frozenset(self.alarms),
             unknown_hour=self.unknown_hour,
+            last_lane=self.last_lane,
             wall_ns=self.now.wall_ns,
             monotonic_ns=self.now.monotonic_ns,
         )
         return changes
+
+
+def largest_text(rules: Rules) -> int:
+    """Segments of the longest configured text."""
+    return max((text.segments for text in rules.texts.values()), default=1)
 
 
 def limits_of(rules: Rules) -> dict[str, Limits]:

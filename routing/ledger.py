@@ -58,17 +58,26 @@ def _digest(previous: bytes, seq: int, at_ns: int, totals: str, entries: str) ->
 
 
 def write_row(
-    previous: bytes, seq: int, at_ns: int, entries: Iterable[Entry]
+    previous: bytes, seq: int, at_ns: int, entries: Iterable[tuple[int, str, int, int]]
 ) -> tuple[JournalRow, dict[str, int]]:
     """The row that follows `previous`, and by how much each account changes."""
     ordered = sorted(entries)
-    sums: dict[str, int] = {}
-    for _, kind, nanos, _ in ordered:
-        sums[kind] = sums.get(kind, 0) + nanos
-    totals = " ".join(f"{kind} {sums[kind]}" for kind in KINDS if kind in sums)
-    listed = ";".join(["%d %s %d %d" % entry for entry in ordered])
+    sums = _sums(ordered)
+    totals = _totals(sums)
+    listed = ";".join([f"{i} {kind} {nanos} {version}" for i, kind, nanos, version in ordered])
     row = JournalRow(seq, at_ns, totals, listed, _digest(previous, seq, at_ns, totals, listed))
     return row, account_changes(sums)
+
+
+def _sums(entries: Iterable[tuple[int, str, int, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for _, kind, nanos, _ in entries:
+        sums[kind] = sums.get(kind, 0) + nanos
+    return sums
+
+
+def _totals(sums: dict[str, int]) -> str:
+    return " ".join(f"{kind} {sums[kind]}" for kind in KINDS if kind in sums)
 
 
 def account_changes(sums: dict[str, int]) -> dict[str, int]:
@@ -81,13 +90,18 @@ def account_changes(sums: dict[str, int]) -> dict[str, int]:
 
 
 def read_entries(entries: str) -> list[Entry]:
-    """The postings of a stored row."""
+    """The postings of a stored row. Raises LedgerError for what `write_row` never wrote."""
+    read: list[Entry] = []
     if not entries:
-        return []
-    read = []
+        return read
     for item in entries.split(";"):
-        reply_id, kind, nanos, version = item.split(" ")
-        read.append(Entry(int(reply_id), kind, int(nanos), int(version)))
+        try:
+            reply_id, kind, nanos, version = item.split(" ")
+            read.append(Entry(int(reply_id), kind, int(nanos), int(version)))
+        except ValueError:
+            raise LedgerError("a posting has not the form: id kind nanos version") from None
+        if kind not in EFFECT:
+            raise LedgerError(f"a posting is of the unknown kind {kind!r}")
     return read
 
 
@@ -97,7 +111,7 @@ def verify(
     """Walk the chain from `previous`, yield every posting. Raises LedgerError at the first fault.
 
     A changed, missing, doubled or reordered row is found, and a row whose totals are not the sum
-    of its list.
+    of its list. Rows missing at the end show in the balances, which `balances` then disagrees with.
     """
     expected = first_seq
     for row in rows:
@@ -107,8 +121,7 @@ def verify(
         if found != row.digest:
             raise LedgerError(f"journal row {row.seq} was changed, or the row before it")
         entries = read_entries(row.entries)
-        again, _ = write_row(previous, row.seq, row.at_ns, entries)
-        if again.totals != row.totals:
+        if _totals(_sums(entries)) != row.totals:
             raise LedgerError(f"journal row {row.seq}: totals are not the sum of its list")
         yield from entries
         previous = row.digest
@@ -117,7 +130,4 @@ def verify(
 
 def balances(entries: Iterable[Entry]) -> dict[str, int]:
     """What every account must hold after `entries`, in nano-units."""
-    sums: dict[str, int] = {}
-    for entry in entries:
-        sums[entry.kind] = sums.get(entry.kind, 0) + entry.nanos
-    return {account: 0 for account in ACCOUNTS} | account_changes(sums)
+    return dict.fromkeys(ACCOUNTS, 0) | account_changes(_sums(entries))

@@ -43,9 +43,7 @@ def decide(
     return draft.close()
 
 
-def quota(
-    standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now
-) -> dict[Lane, int]:
+def quota(standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now) -> dict[Lane, int]:
     """Replies worth reading per lane: what links and token buckets could let through at most.
 
     A lane that is parked, or has no link that could send, is not read; one that only waits for
@@ -66,9 +64,7 @@ def quota(
                     _tokens(standing, limits[scope].tps_segments, scope, now)
                     for scope in (f"carrier/{facts[link].carrier}", f"link/{link}")
                 ),
-                _tokens(
-                    standing, number.limits.tps_segments, f"number/{number.name}", now
-                ),
+                _tokens(standing, number.limits.tps_segments, f"number/{number.name}", now),
             )
             for link in number.links
             if link in facts and facts[link].bind_id and facts[link].free

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+from routing.budget import DAY_REFUSAL
 from routing.draft import Draft
-from routing.records import Flight, Lane, OurNumber, Reply, Submit
-from routing.throttle import DAY_NS, HOUR_NS, Gauge, blocked_by, take
+from routing.rate_card import Rate
+from routing.records import Flight, Lane, OurNumber, Reply, ReplyKind, Submit
+from routing.throttle import SLOTS, SPANS, Gauge, blocked_by, take
 
 
 class Way(NamedTuple):
@@ -21,10 +23,9 @@ def release(draft: Draft) -> None:
     for reply in draft.known.too_old:
         if reply.id not in draft.gone:
             draft.cancel(reply, "too old", stored=True)
-            draft.gone.add(reply.id)
-    stopped = draft.stopped()
+            draft.wake_in(0)  # there may be more than one turn takes up
     queues = [(lane, _queue(draft, lane)) for lane in _lanes(draft)]
-    if not stopped:
+    if not draft.stopped():
         active = [(lane, queue, _ways(draft, lane)) for lane, queue in queues if queue]
         while active:  # one reply a lane a round, so that no lane starves another
             active = [item for item in active if _release_one(draft, *item)]
@@ -39,18 +40,26 @@ Queue = list[tuple[Reply, bool]]  # (reply, does its row exist), the next one la
 
 
 def _lanes(draft: Draft) -> list[Lane]:
-    return sorted(draft.known.due.keys() | draft.fresh.keys())
+    """Lanes with something to do, the one after the last that was served first."""
+    lanes = sorted(draft.known.due.keys() | draft.fresh.keys())
+    last = draft.last_lane
+    return [lane for lane in lanes if lane > last] + [lane for lane in lanes if lane <= last]
 
 
 def _queue(draft: Draft, lane: Lane) -> Queue:
     """The lane's due replies, stored ones first. Fresh ones for later are put in the store."""
     now = draft.now.wall_ns
-    queue: Queue = [
-        (reply, True)
-        for reply in draft.known.due.get(lane, ())
-        if reply.due_ns <= now and reply.id not in draft.gone
-    ]
+    gone = draft.gone
+    queue: Queue = []
+    for reply in draft.known.due.get(lane, ()):
+        if reply.due_ns > now:
+            draft.wake_in(reply.due_ns - now)
+            break
+        if reply.id not in gone:
+            queue.append((reply, True))
     for reply in draft.fresh.get(lane, ()):
+        if reply.id in gone:
+            continue
         if reply.due_ns <= now:
             queue.append((reply, False))
         else:
@@ -60,18 +69,10 @@ def _queue(draft: Draft, lane: Lane) -> Queue:
 
 
 def _ways(draft: Draft, lane: Lane) -> list[Way]:
-    if lane in draft.parks and not _park_over(draft, lane):
+    if lane in draft.parks:
         return []
     number = draft.rules.numbers[lane[0]]
     return [way for link in number.links if (way := _way(draft, number, link)) is not None]
-
-
-def _park_over(draft: Draft, lane: Lane) -> bool:
-    until = draft.parks[lane].until_ns
-    if until and until <= draft.now.wall_ns:
-        del draft.parks[lane]
-        return True
-    return False
 
 
 def _way(draft: Draft, number: OurNumber, link: str) -> Way | None:
@@ -98,57 +99,77 @@ def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> boo
     if not queue:
         return False
     reply, stored = queue[-1]
-    if not reply.msisdn:
-        queue.pop()
-        draft.cancel(reply, "seal unreadable", stored)
-        return True
-    if reply.optout in draft.known.optouts or reply.optout in draft.opted_out:
-        queue.pop()  # the STOP came while the reply was on its way, or to another campaign
-        draft.cancel(reply, "opt-out", stored)
-        return True
-    way, blocked = _open_way(draft, ways, reply)
-    if way is None:
-        _wait_for(draft, lane, ways, blocked, reply)
-        return False
-    rate = draft.rates[way.carrier].price(reply.msisdn, reply.country, draft.now.wall_ns)
-    if rate is None:  # the card changed since the contact was answered
-        queue.pop()
-        draft.cancel(reply, "no price", stored)
-        return True
+    if stored:
+        reply, fault = _look_again(draft, reply)
+        if fault:
+            queue.pop()
+            draft.cancel(reply, fault, stored)
+            draft.wake_in(0)  # one more could be read in its place
+            return True
+    for way in ways:
+        if draft.free[way.link] < 1 or blocked_by(way.path, reply.segments):
+            continue
+        rate = draft.rate(way.carrier, reply)
+        if rate is not None:
+            break
+    else:
+        return _no_way(draft, lane, queue, ways, reply)
     price = rate.nanos_per_segment * reply.segments
     refusal = draft.purse.refusal(price)
     if refusal:
         _no_money(draft, lane, refusal)
         return False
     queue.pop()
-    _fly(draft, reply, way, price, rate.version, rate.exact, stored)
+    _fly(draft, reply, way, price, rate, stored)
+    draft.last_lane = lane
     return True
 
 
-def _open_way(draft: Draft, ways: list[Way], reply: Reply) -> tuple[Way | None, str]:
-    """The first way that lets the reply through, else what blocks the last one tried."""
-    blocked = "no link"
-    for way in ways:
-        if draft.free[way.link] < 1:
-            blocked = "window"
-            continue
-        limit = blocked_by(way.path, reply.segments)
-        if not limit:
-            return way, ""
-        blocked = limit
-    return None, blocked
+def _look_again(draft: Draft, reply: Reply) -> tuple[Reply, str]:
+    """A stored reply as the configuration of today has it, and why it may not leave, or ""."""
+    if not reply.msisdn:
+        return reply, "seal unreadable"
+    if reply.kind is ReplyKind.REPLY and (
+        reply.optout in draft.known.optouts or reply.optout in draft.opted_out
+    ):
+        return reply, "opt-out"  # the STOP came while it was on its way, or to another campaign
+    age = draft.rules.campaigns[reply.campaign].reply_max_age_ns
+    if reply.created_ns + age <= draft.now.wall_ns:
+        return reply, "too old"
+    text = draft.rules.texts.get(reply.text_id)
+    if text is None:
+        number = draft.rules.numbers[reply.number]
+        first = reply.kind is ReplyKind.REPLY
+        text = draft.rules.texts.get(number.text_id if first else number.stop_text_id)
+        if text is None:
+            return reply, "no text"
+    if (text.text_id, text.segments) != (reply.text_id, reply.segments):
+        reply = reply._replace(text_id=text.text_id, segments=text.segments)
+    return reply, ""
 
 
-def _fly(
-    draft: Draft, reply: Reply, way: Way, price: int, version: int, exact: bool, stored: bool
-) -> None:
+def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Reply) -> bool:
+    """No way is open to the next reply: cancel it when it has no price, else let the lane wait."""
+    number = draft.rules.numbers[lane[0]]
+    carriers = [draft.rules.links[link].carrier for link in number.links]
+    if all(draft.rate(carrier, reply) is None for carrier in carriers):
+        _, stored = queue.pop()  # the card changed since the contact was answered
+        draft.cancel(reply, "no price", stored)
+        draft.wake_in(0)
+        return True
+    _wait_for(draft, lane, [way for way in ways if draft.rate(way.carrier, reply)], reply)
+    return False
+
+
+def _fly(draft: Draft, reply: Reply, way: Way, price: int, rate: Rate, stored: bool) -> None:
     """WAITING → SUBMITTING: the money is reserved and the limits are taken in the same turn."""
     take(way.path, reply.segments)
     draft.free[way.link] -= 1
     draft.purse.reserve(price)
-    draft.post(reply.id, "reserve", price, version)
+    draft.post(reply.id, "reserve", price, rate.version)
+    now = draft.now
     flight = Flight(
-        reply, way.link, way.carrier, price, version, exact, draft.now.day, draft.now.wall_ns
+        reply, way.link, way.carrier, price, rate.version, rate.exact, now.day, now.wall_ns
     )
     draft.flights[reply.id] = flight
     draft.waiting -= 1
@@ -158,37 +179,41 @@ def _fly(
     )
 
 
-def _wait_for(draft: Draft, lane: Lane, ways: list[Way], blocked: str, reply: Reply) -> None:
+def _wait_for(draft: Draft, lane: Lane, ways: list[Way], reply: Reply) -> None:
     """Say when the lane is worth another look. Windows and links wake it by their own events."""
-    if blocked in ("window", "no link"):
+    now = draft.now.wall_ns
+    caps: list[tuple[int, str]] = []
+    for way in ways:
+        blocked = blocked_by(way.path, reply.segments)
+        if not blocked:
+            continue  # its window is full
+        wait, until = draft.throttle.wake_ns(way.scopes, blocked, reply.segments)
+        if blocked == "tps":
+            draft.wake_in(wait)
+        else:  # a text longer than the cap waits for nothing that could be named
+            caps.append((until or now + SPANS[blocked] // SLOTS, f"cap per {blocked}"))
+    if not caps:
         return
-    waits = [draft.throttle.wake_ns(way.scopes, blocked, reply.segments) for way in ways]
-    if blocked == "tps":
-        draft.wake_in(min(wait for wait, _ in waits))
-        return
-    until = min(wall for _, wall in waits)
-    span = HOUR_NS if blocked == "hour" else DAY_NS
-    until = until or draft.now.wall_ns + span // 60
-    draft.park(lane, f"cap per {blocked}", until)
-    draft.wake_in(until - draft.now.wall_ns)
+    until, reason = min(caps)
+    draft.wake_in(until - now)
+    if len(caps) == len(draft.rules.numbers[lane[0]].links):  # no event can open another way
+        draft.park(lane, reason, until)
 
 
 def _no_money(draft: Draft, lane: Lane, refusal: str) -> None:
-    until = draft.now.next_day_ns if refusal == "budget of the day" else 0
-    draft.park(lane, refusal, until)
-    if until:
-        draft.wake_in(until - draft.now.wall_ns)
+    draft.park(lane, refusal, draft.now.next_day_ns if refusal == DAY_REFUSAL else 0)
     draft.raise_alarm("no_funds", refusal, f"{draft.waiting} replies wait")
 
 
 def _wake_for_later(draft: Draft) -> None:
-    """The first reply that is not due yet sets the next wake-up."""
+    """The next thing that time alone brings sets the wake-up: the last turn's is forgotten."""
     now = draft.now.wall_ns
-    for replies in draft.known.due.values():
-        if replies and replies[-1].due_ns > now:
-            draft.wake_in(replies[-1].due_ns - now)
     for reply in draft.changes.waiting_new:
         if reply.due_ns > now:
             draft.wake_in(reply.due_ns - now)
     for returned in draft.changes.returned:
         draft.wake_in(max(0, returned.reply.due_ns - now))
+    for waits in (draft.parks, draft.holds):
+        for wait in waits.values():
+            if wait.until_ns > now:
+                draft.wake_in(wait.until_ns - now)

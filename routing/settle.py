@@ -26,6 +26,10 @@ PAUSE_STEPS = 6  # 1, 2, 4 ... 64 s
 PAUSE_CALM_NS = 10 * SECOND_NS  # each calm span takes one step back
 ACCOUNT_PROBE_NS = 600 * SECOND_NS  # a held account is probed by one submit this often
 EQUAL_REFUSALS = 5
+OK = OutcomeKind.ACCEPTED
+SUBMITTING = ReplyState.SUBMITTING
+ACCEPTED = move(SUBMITTING, ReplyEvent.ACCEPTED).next
+UNTRACKED = move(ACCEPTED, ReplyEvent.RECEIPT_OVER).next
 UNANSWERED = 3
 
 
@@ -35,32 +39,42 @@ def settle(draft: Draft, outcomes: list[Outcome]) -> None:
         flight = draft.flights.pop(outcome.reply_id, None)
         if flight is None:
             _settle_stored(draft, outcome)
+        elif outcome.kind is OK:  # by far the most
+            _accepted(draft, flight, outcome)
         else:
             _ACTIONS[outcome.kind](draft, flight, outcome)
+    if draft.accepted:
+        draft.count("accepted", draft.accepted)
 
 
 def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
     reply_id = flight.reply.id
     draft.post(reply_id, "settle", flight.price_nanos, flight.rate_version)
-    draft.count("accepted")
-    state = ReplyState.ACCEPTED
+    draft.accepted += 1
+    state = ACCEPTED
     if not draft.rules.carriers[flight.carrier].receipts or not outcome.message_id:
-        state = move(state, ReplyEvent.RECEIPT_OVER).next
-    early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
-    if early is not None:
-        event = ReplyEvent.DELIVERED if early.delivered else ReplyEvent.FAILED
-        state = move(ReplyState.ACCEPTED, event).next
-        draft.changes.receipts_used.append((early.carrier, early.message_id))
-    draft.changes.finished.append(
-        Finished(reply_id, ReplyState.SUBMITTING, state, outcome.message_id, "")
-    )
+        state = UNTRACKED
+    if draft.known.held_receipts:
+        state = _early(draft, flight, outcome, state)
+    draft.changes.finished.append(Finished(reply_id, SUBMITTING, state, outcome.message_id, ""))
     health = draft.health.get(flight.link)
     if health is not None:
         if health.probing:
             draft.end_alarm("submits_unanswered", flight.link)
             draft.end_alarm("account_held", flight.link)
         del draft.health[flight.link]
-    _calm(draft, flight.carrier)
+    if draft.pauses:
+        _calm(draft, flight.carrier)
+
+
+def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) -> ReplyState:
+    """The receipt may have come before its response."""
+    early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
+    if early is None:
+        return state
+    event = ReplyEvent.DELIVERED if early.delivered else ReplyEvent.FAILED
+    draft.changes.receipts_used.append((early.carrier, early.message_id))
+    return move(ReplyState.ACCEPTED, event).next
 
 
 def _calm(draft: Draft, carrier: str) -> None:
@@ -188,7 +202,6 @@ def _back(draft: Draft, flight: Flight, wait_ns: int, attempts: int) -> None:
 
 
 _ACTIONS = {
-    OutcomeKind.ACCEPTED: _accepted,
     OutcomeKind.PAUSE: _pause,
     OutcomeKind.RETRY: _retry,
     OutcomeKind.SESSION: _session,

@@ -18,6 +18,7 @@ from routing.records import (
     Outcome,
     Receipt,
     Reply,
+    ReplyKind,
     ReplyState,
     Submit,
 )
@@ -37,11 +38,20 @@ class Claim(NamedTuple):
     reply_id: int
 
 
+def claim_scope(campaign: str, kind: ReplyKind) -> str:
+    """The campaign of a claim row: each kind of reply is claimed by itself."""
+    return campaign if kind is ReplyKind.REPLY else f"{campaign}/{kind.value}"
+
+
 class Hold(NamedTuple):
     """Releases stopped, by an operator or by a rule. `until_ns` 0: until somebody releases it."""
 
     reason: str
     until_ns: int
+
+    def lasts(self, wall_ns: int) -> bool:
+        """Does it still stop anything?"""
+        return not self.until_ns or self.until_ns > wall_ns
 
 
 class Health(NamedTuple):
@@ -103,6 +113,7 @@ class Standing:
     parks: Mapping[Lane, Park] = field(default_factory=dict)
     alarms: frozenset[tuple[str, str]] = frozenset()  # (code, subject) of those that last
     unknown_hour: Counter | None = None
+    last_lane: Lane = ("", "")  # the next round of releases begins after it
     wall_ns: int = 0  # trusted wall time of the last turn ...
     monotonic_ns: int = 0  # ... and the monotonic instant it belongs to; 0 before the first
 
@@ -209,6 +220,7 @@ class Changes:
     cancelled: list[tuple[int, str]] = field(default_factory=list)  # (reply id, reason)
     claims: dict[ClaimKey, Claim] = field(default_factory=dict)
     claims_dropped: list[ClaimKey] = field(default_factory=list)
+    claims_moved: list[tuple[bytes, int]] = field(default_factory=list)  # new pseudonym, reply
     claims_freed: list[tuple[bytes, str, int]] = field(default_factory=list)  # + reply id
     optouts: list[bytes] = field(default_factory=list)
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for

@@ -49,11 +49,15 @@ EMPTY = Counter(0, (0,) * (SLOTS + 1))
 
 
 def advance(counter: Counter, span: str, wall_ns: int) -> Counter:
-    """The counter at `wall_ns`, old slots dropped. It never goes back: a clock that steps back
-    refills nothing."""
+    """The counter at `wall_ns`, old slots dropped.
+
+    A clock that an operator set back refills nothing: all that was counted counts as of now.
+    """
     slot = wall_ns * SLOTS // SPANS[span]
-    if slot <= counter.head:
+    if slot == counter.head:
         return counter
+    if slot < counter.head:
+        return add(EMPTY._replace(head=slot), sum(counter.slots))
     slots = list(counter.slots)
     for passed in range(max(counter.head + 1, slot - SLOTS), slot + 1):
         slots[passed % (SLOTS + 1)] = 0
@@ -61,7 +65,7 @@ def advance(counter: Counter, span: str, wall_ns: int) -> Counter:
 
 
 def add(counter: Counter, segments: int) -> Counter:
-    """The counter with `segments` more (or fewer, given back) in its current slot."""
+    """The counter with `segments` more in its current slot."""
     slots = list(counter.slots)
     slots[counter.head % (SLOTS + 1)] += segments
     return Counter(counter.head, tuple(slots))
@@ -116,6 +120,7 @@ class Throttle:
         wall_ns: int,
     ) -> None:
         self._limits = limits
+        self._set_back: list[CounterKey] = []
         self._gauges: dict[Scope, list[Gauge]] = {}
         self.buckets: dict[Scope, Bucket] = {}
         self.counters: dict[CounterKey, Counter] = {}
@@ -131,8 +136,11 @@ class Throttle:
                 ("day", limit.segments_per_day),
             ):
                 if cap:
-                    counter = advance(counters.get((scope, span), EMPTY), span, wall_ns)
+                    before = counters.get((scope, span), EMPTY)
+                    counter = advance(before, span, wall_ns)
                     self.counters[scope, span] = counter
+                    if counter.head < before.head:
+                        self._set_back.append((scope, span))
                     gauges.append(Gauge(span, cap - sum(counter.slots)))
 
     def path(self, scopes: Iterable[Scope]) -> list[Gauge]:
@@ -142,7 +150,7 @@ class Throttle:
     def taken(self) -> tuple[dict[Scope, Bucket], dict[CounterKey, Counter]]:
         """Buckets after the turn, and the counters whose sums it changed."""
         buckets: dict[Scope, Bucket] = {}
-        counters: dict[CounterKey, Counter] = {}
+        counters = {key: self.counters[key] for key in self._set_back}
         for scope, gauges in self._gauges.items():
             for gauge in gauges:
                 if gauge.name == "tps":

@@ -191,6 +191,10 @@ class House:
 
     def _done(self, out: ev.Out) -> None:
         self._busy = False
+        if self.store_failures:  # a turn was stored again: only that ends it
+            self.store_failures = 0
+            self.log("warning", "the store writes again")
+            self._alarm(AlarmChange("store_failed", "", False, ""))
         binds = {bind.bind_id: bind for bind in self._binds()}
         self._answer(binds, out)
         self._submit(binds, out)
@@ -302,9 +306,6 @@ class House:
 
     def _reopened(self, _: object) -> None:
         self._down = self._busy = False
-        self.store_failures = 0
-        self.log("warning", "the store writes again")
-        self._alarm(AlarmChange("store_failed", "", False, ""))
         self.offer(ev.Tick())
         for link in self.links.values():
             link.start()

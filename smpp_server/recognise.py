@@ -215,23 +215,21 @@ class Recogniser:
     def _words(self, link: _Link, pdu: DeliverSm | DataSm) -> tuple[Silence | None, bool, int]:
         """(why these words get no answer, are they a stop word, part number); then they are gone."""
         octets = pdu.short_message if type(pdu) is DeliverSm else b""
-        if not octets and pdu.tlvs:
-            octets = pdu.tlv(_MESSAGE_PAYLOAD) or b""
-        udhi = bool(pdu.esm_class & _UDHI)
-        part = 1
+        coding, udhi, part = pdu.data_coding, bool(pdu.esm_class & _UDHI), 1
         if udhi or pdu.tlvs:
+            octets = octets or pdu.tlv(_MESSAGE_PAYLOAD) or b""
             header = text.udh(octets) if udhi else None
             if text.ports_of(header, pdu.tlvs) is not None:
                 return Silence.BINARY, False, 1
             piece = text.concat_of(header, pdu.tlvs)
             part = piece.part if piece is not None else 1
-        if text.alphabet(pdu.data_coding) is text.Alphabet.BINARY:
+        if coding and text.alphabet(coding) is text.Alphabet.BINARY:
             return Silence.BINARY, False, part
         if octets in self._own_octets:
             return Silence.ECHO, False, part
         if len(octets) > self._stop_octets:
             return None, False, part
-        words = stop_form(text.decode(octets, pdu.data_coding, udhi, link.alphabet))
+        words = stop_form(text.decode(octets, coding, udhi, link.alphabet))
         return None, words in self._rules.stop_words, part
 
     def _receipt(self, link: _Link, pdu: DeliverSm | DataSm, ref: AckRef) -> Receipt | None:

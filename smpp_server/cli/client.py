@@ -44,7 +44,9 @@ class _Connection(http.client.HTTPConnection):
             os.close(directory)
 
 
-def look(path: Path, what: str, timeout_s: float = TIMEOUT_S, **fields: str) -> dict[str, Any]:
+def look(
+    path: Path, what: str, fields: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
     """The answer to a GET of `what`, as "/status"; raises NoServer, Unreadable, Sentence."""
     query = f"?{urlencode(fields)}" if fields else ""
     return _ask(path, "GET", what + query, None, timeout_s)

@@ -50,7 +50,9 @@ def hold(socket: Path, link: str | None) -> None:
     Texts are still received and acknowledged; their replies wait.
     """
     client.tell(socket, "/hold", {"link": link} if link else {})
-    click.echo(f"{link or 'Everything'} is held. `smppd release{f' {link}' if link else ''}` ends it.")
+    click.echo(
+        f"{link or 'Everything'} is held. `smppd release{f' {link}' if link else ''}` ends it."
+    )
 
 
 @click.command()
@@ -79,6 +81,8 @@ def accept(socket: Path, yes: bool) -> None:
     if not value["clock_fault"]:
         raise Sentence("the clock is believed already; nothing was changed")
     if not yes:
-        click.confirm(f"The clock is not believed: {value['clock_fault']}. Is it right?", abort=True)
+        click.confirm(
+            f"The clock is not believed: {value['clock_fault']}. Is it right?", abort=True
+        )
     client.tell(socket, "/accept-clock", {})
     click.echo("The clock is believed again.")

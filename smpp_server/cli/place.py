@@ -11,28 +11,29 @@ import click
 from smpp_server.web import SOCKET
 
 DEFAULTS: Final = ("server.toml", "conf/server.toml", "/etc/smppd/server.toml")
-NO_CONFIG: Final = 78  # EX_CONFIG of sysexits.h
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Sentence(click.ClickException):
-    """What stands in the way, in a sentence on stderr; ends with `exit_code`."""
-
-    def __init__(self, sentence: str, exit_code: int = 1) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
+    """What stands in the way, in a sentence on stderr; ends with status 1."""
 
     def show(self, file: Any = None) -> None:
         """The sentence alone: what an operator reads begins with what matters."""
         click.echo(f"smppd: {self.message}", err=True)
 
 
+class BadConfig(Sentence):
+    """The configuration is not to be had, or not to be used."""
+
+    exit_code = 78  # EX_CONFIG of sysexits.h
+
+
 def config_path(given: Path | None) -> Path:
     """The file that is named, else the first of DEFAULTS that there is.
 
     Raises:
-        Sentence: there is none.
+        BadConfig: there is none.
     """
     if given is not None:
         return given
@@ -40,16 +41,14 @@ def config_path(given: Path | None) -> Path:
         if Path(name).is_file():
             return Path(name)
     places = ", ".join(DEFAULTS)
-    raise Sentence(
-        f"there is no configuration ({places}); make one with `smppd init DIR`", NO_CONFIG
-    )
+    raise BadConfig(f"there is no configuration ({places}); make one with `smppd init DIR`")
 
 
 def state_directory(state_dir: Path | None, config: Path | None) -> Path:
     """Where the server keeps its socket: as named, else as its configuration says.
 
     Raises:
-        Sentence: neither is to be had.
+        BadConfig: neither is to be had.
     """
     if state_dir is not None:
         return state_dir
@@ -57,11 +56,9 @@ def state_directory(state_dir: Path | None, config: Path | None) -> Path:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise Sentence(f"{path} cannot be read: {error.strerror}", NO_CONFIG) from None
+        raise BadConfig(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise Sentence(
-            f"{path} is not TOML; `smppd check-config {path}` tells where", NO_CONFIG
-        ) from None
+        raise BadConfig(f"{path} is not TOML; `smppd check-config {path}` tells where") from None
     server = data.get("server", {})
     named = server.get("state_dir", "state") if isinstance(server, dict) else "state"
     return path.absolute().parent / str(named)

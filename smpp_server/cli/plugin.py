@@ -28,20 +28,30 @@ class Verdict(NamedTuple):
     line: str
 
 
-class _Plugin(click.Command):
-    """A mistake on the command line is UNKNOWN too: never taken for a state of the links."""
+class Misused(click.UsageError):
+    """A mistake on the command line."""
 
-    def main(self, *args: Any, **options: Any) -> Any:
-        """See click."""
-        return super().main(*args, **options)
+    exit_code = UNKNOWN
+
+
+class Plugin(click.Command):
+    """Whatever goes wrong here is UNKNOWN, on stdout: never taken for a state of the links."""
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """See click."""
         try:
             return super().make_context(*args, **options)
         except click.UsageError as error:
-            error.exit_code = UNKNOWN
-            raise
+            raise Misused(error.message, error.ctx) from None
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Show one line and end with its status."""
+        try:
+            verdict: Verdict = super().invoke(ctx)
+        except Sentence as sentence:
+            verdict = Verdict(UNKNOWN, f"SMPP UNKNOWN - {sentence.message}".replace("|", "/"))
+        click.echo(verdict.line)
+        ctx.exit(verdict.status)
 
 
 def judge(value: Mapping[str, Any]) -> Verdict:
@@ -83,17 +93,15 @@ def _data(value: Mapping[str, Any]) -> Iterable[str]:
     yield f"alarms={len(value['alarms'])};;;0"
 
 
-@click.command("bind-status", cls=_Plugin)
+@click.command("bind-status", cls=Plugin)
 @place_options
-def _asked(socket: Path) -> Verdict:
+def bind_status(socket: Path) -> Verdict:
+    """Tell a monitoring system how the links are: one line with performance data.
+
+    Ends with 0 OK, 1 WARNING (a half link, a hold, an unbelieved clock), 2 CRITICAL (a link is
+    down) or 3 UNKNOWN (no server, or no sense in its answer).
+    """
     try:
-        return judge(client.look(socket, "/bind-status", ANSWER_S))
-    except (KeyError, TypeError, ValueError):
+        return judge(client.look(socket, "/bind-status", timeout_s=ANSWER_S))
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise Sentence(f"what answers at {socket} is no smppd of this version") from None
-
-
-@click.command("bind-status", context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def bind_status(context: click.Context, arguments: tuple[str, ...]) -> None:
-    pass

@@ -58,6 +58,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
+def replies(number: int) -> str:
+    """1 reply, 2 replies."""
+    return f"{number:,} {'reply' if number == 1 else 'replies'}"
+
+
 def state(name: str) -> str:
     """A link's state as a dot and a word."""
     dot, shade = DOTS.get(name, ("○", "red"))
@@ -70,7 +75,9 @@ def columns(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
     width = [max(map(len, cells)) for cells in zip(*[row[:-1] for row in table], strict=True)]
     return [
         indent
-        + "  ".join([cell.ljust(w) for cell, w in zip(row, width, strict=False)] + row[-1:]).rstrip()
+        + "  ".join(
+            [cell.ljust(w) for cell, w in zip(row, width, strict=False)] + row[-1:]
+        ).rstrip()
         for row in table
     ]
 
@@ -134,7 +141,7 @@ def money_lines(money: Mapping[str, Any]) -> list[str]:
 
 def queue_lines(value: Mapping[str, Any]) -> list[str]:
     """Replies on their way, what stops them, and what became of the texts."""
-    lines = [f"{count(value['waiting'], 'reply').replace('replys', 'replies')} waiting, "
+    lines = [f"{replies(value['waiting'])} waiting, "
              f"{value['in_flight']} sent and not yet answered"]  # fmt: skip
     for scope, reason in value["holds"].items():
         what = "all releases are" if scope == "*" else f"{scope} is"

@@ -125,8 +125,8 @@ def read(
     """The receipt in a deliver_sm or data_sm, or None when it is none. Never raises.
 
     `octets` is short_message or message_payload. `sniff` also accepts, without any mark, a text
-    that has an id and a stat we know: a person may write such a text, so it is for links that never mark.
-    `now` decides between two readings of a date. TLVs win over the text.
+    that has an id and a stat we know: a person may write such a text, so it is only for links
+    that never mark. `now` decides between two readings of a date. TLVs win over the text.
     """
     single = tuple(tlvs)
     marked = is_receipt(esm_class, single)

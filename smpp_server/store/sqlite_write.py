@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from routing.records import ReplyState
 from routing.reply import FINAL
-from routing.standing import Changes, Finished
+from routing.standing import Changes
 from routing.throttle import to_octets
 from smpp_server.store import Seal
 from smpp_server.store import sqlite_rows as sql
@@ -28,8 +28,8 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
             "DELETE FROM claim WHERE pseudonym = ? AND campaign = ?", changes.claims_dropped
         )
     if changes.claims:
-        rows_ = [(*key, *claim) for key, claim in changes.claims.items()]
-        db.executemany(sql.PUT_CLAIM, rows_)
+        claims = [(bytearray(key[0]), key[1], *claim) for key, claim in changes.claims.items()]
+        db.executemany(sql.PUT_CLAIM, claims)
     if changes.claims_freed:
         db.executemany(sql.FREE_CLAIM, changes.claims_freed)
     if changes.optouts:
@@ -57,11 +57,15 @@ def _write_replies(
             [sql.flight_row(f, f.carrier in tracked, journal) for f in changes.flights_new],
         )
     if changes.returned:
+        # A number this process never knew stays as it was sealed, if it was.
         rows = [
-            (r.due_ns, r.attempts, seal(r.msisdn, r.id), journal, r.id)
+            (r.due_ns, r.attempts, seal(r.msisdn, r.id) if r.msisdn else None, journal, r.id)
             for (r,) in changes.returned
         ]
         _expect(db.executemany(sql.RETURN, rows), len(rows))
+    if changes.postponed:
+        later = [(r.due_ns, r.id) for r in changes.postponed]
+        _expect(db.executemany(sql.POSTPONE, later), len(later))
     if changes.released:
         assert journal is not None, "a release reserves"
         released = [sql.release_row(f, f.carrier in tracked, journal) for f in changes.released]
@@ -72,26 +76,28 @@ def _write_finished(db: sqlite3.Connection, changes: Changes, journal: int | Non
     """Replies that left SUBMITTING, by far the most, then the few others."""
     over: list[sql.Row] = []
     still: list[sql.Row] = []
-    moved: list[Finished] = []
-    for finished in changes.finished:
-        reply_id, was, state, message_id, reason = finished
+    moved: list[sql.Row] = []
+    wall_ns = changes.wall_ns
+    for reply_id, was, state, message_id, reason in changes.finished:
         if was is not ReplyState.SUBMITTING:
-            moved.append(finished)
+            ended = wall_ns if state in FINAL else None
+            closing = _closing(was, state, journal)
+            row = (int(state), message_id, ended, reason, closing, reply_id, int(was))
+            moved.append(row)
         elif state in FINAL:
-            over.append(
-                (int(state), message_id or None, reason or None, journal, changes.wall_ns, reply_id, 1)
-            )
+            over.append((int(state), message_id, reason, journal, wall_ns, reply_id))
         else:
-            still.append((int(state), message_id or None, reason or None, journal, reply_id, 1))
-    if over:
-        _expect(db.executemany(sql.FINISH, over), len(over))
-    if still:
-        _expect(db.executemany(sql.FINISH_OPEN, still), len(still))
-    for reply_id, was, state, message_id, reason in moved:
-        final = state in FINAL
-        ended = changes.wall_ns if final else None
-        row = (state, message_id or None, final, reason, journal, ended, reply_id, was)
-        _expect(db.execute(sql.MOVE, row), 1)
+            closing = journal if state is ReplyState.ACCEPTED else None
+            still.append((int(state), message_id, reason, closing, reply_id))
+    for statement, rows in ((sql.FINISH, over), (sql.FINISH_OPEN, still), (sql.MOVE, moved)):
+        if rows:
+            _expect(db.executemany(statement, rows), len(rows))
+
+
+def _closing(was: ReplyState, state: ReplyState, journal: int | None) -> int | None:
+    """The journal row that closed the reply's money, None when this move left it as it was."""
+    posts = was in (ReplyState.UNKNOWN, ReplyState.REFUSED) or state is ReplyState.REFUSED
+    return journal if posts else None
 
 
 def _write_money(db: sqlite3.Connection, changes: Changes) -> None:

@@ -40,7 +40,7 @@ def test_the_example_answers_the_simulator() -> None:
 def test_the_bench_profile_has_everything_on_and_out_of_the_way(tmp_path: Path) -> None:
     config = load(conf_dir() / "bench.toml", state_dir=tmp_path)
     link, campaign = config.links["bench"], config.rules.campaigns["default"]
-    assert (link.window, link.registered_delivery, config.server.state_dir) == (1000, 0, tmp_path)
+    assert (link.window, link.registered_delivery, config.server.state_dir) == (5000, 0, tmp_path)
     assert (campaign.delay_ns, campaign.spread_ns) == (0, 0)
     assert config.rules.mo_forms == {"bench": MoForm.INTERNATIONAL}
     above = Limits(1_000_000, 1_000_000_000, 1_000_000_000)

@@ -119,7 +119,7 @@ NAMES = ("id", "sub", "dlvrd", "submit_date", "done_date", "stat", "err", "text"
 )
 def test_reads_fields_by_their_keys(words: str, found: Mapping[str, str]) -> None:
     receipt = said(words)
-    assert {name: getattr(receipt, name) for name in NAMES} == dict.fromkeys(NAMES) | found
+    assert {name: getattr(receipt, name) for name in NAMES} == {**dict.fromkeys(NAMES), **found}
 
 
 @pytest.mark.parametrize("claimed", [0, 3, 8, 0xE0])
@@ -314,8 +314,8 @@ def test_reading_never_raises(
 ) -> None:
     receipt = r.read(esm_class, octets, coding, tlvs, sniff=True, now=NOW)
     assert (receipt is None) <= (not r.is_receipt(esm_class, tlvs))
-    for match in IdMatch if receipt else ():
-        found = r.id_candidates(receipt, match)
+    for match in IdMatch:
+        found = r.id_candidates(receipt or Receipt(), match)
         assert all(map(r.is_id, found))
         assert len(set(found)) == len(found)
 

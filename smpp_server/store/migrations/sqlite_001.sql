@@ -10,6 +10,7 @@ CREATE TABLE claim (
     reply_id     INTEGER NOT NULL,
     PRIMARY KEY (pseudonym, campaign)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_age ON claim (epoch, period_start);
 
 CREATE TABLE optout (
     pseudonym BLOB PRIMARY KEY,
@@ -50,8 +51,10 @@ CREATE TABLE reply (
 CREATE INDEX reply_lane ON reply (number, campaign, due) WHERE state = 0;
 CREATE INDEX reply_waiting ON reply (created) WHERE state = 0;
 CREATE INDEX reply_open ON reply (submitted) WHERE state IN (2, 4);
-CREATE INDEX reply_message ON reply (message_id) WHERE tracked = 1;
+CREATE INDEX reply_message ON reply (message_id) WHERE tracked = 1 AND message_id IS NOT NULL;
 CREATE INDEX reply_unknown ON reply (claim) WHERE state = 4;
+CREATE INDEX reply_flying ON reply (state) WHERE state = 1;
+CREATE INDEX reply_ended ON reply (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE journal (
     seq     INTEGER PRIMARY KEY,
