@@ -40,20 +40,18 @@ def explain(
         fact = next((fact for fact in links if fact.link == link), None)
         carrier = rules.links[link].carrier
         rate = rates[carrier].price(contact.sender, contact.country, now.wall_ns)
-        hold = known.holds.get(link)
         ways.append(
             {
                 "link": link,
                 "carrier": carrier,
                 "bound": bool(fact and fact.bind_id),
-                "held": hold.reason if hold else "",
+                "held": _held(known, link, now),
                 "price_nanos": rate.nanos_per_segment * reply.segments if rate else None,
                 "exact": bool(rate and rate.exact),
             }
         )
     prices = [way["price_nanos"] for way in ways if isinstance(way["price_nanos"], int)]
     purse = Purse(known.balances, rules.money, now.day)
-    hold = known.holds.get(ALL)
     said |= {
         "text": reply.text_id,
         "segments": reply.segments,
@@ -61,7 +59,13 @@ def explain(
         "price_nanos": prices[0] if prices else None,
         "ways": ways,
         "money": purse.refusal(prices[0]) if prices else "no price",
-        "held": now.clock_fault or (hold.reason if hold else ""),
+        "held": now.clock_fault or _held(known, ALL, now),
         "waiting_before": known.waiting,
     }
     return said
+
+
+def _held(known: Known, scope: str, now: Now) -> str:
+    """Why releases of a link, or all of them, are held now; "" when they are not."""
+    hold = known.holds.get(scope)
+    return hold.reason if hold is not None and hold.lasts(now.wall_ns) else ""

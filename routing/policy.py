@@ -7,15 +7,18 @@ as n batches of one.
 from collections.abc import Mapping, Sequence
 
 from routing.answer import answer
-from routing.draft import Draft, limits_of
+from routing.budget import REFUSALS
+from routing.draft import Draft, largest_text, limits_of
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
 from routing.release import release
-from routing.settle import close_aged, note, settle
+from routing.settle import close_aged, note, recover, settle
 from routing.standing import ALL, Changes, Command, Known, Seen, Standing
-from routing.throttle import SECOND_NS, Bucket, refill
+from routing.throttle import HOUR_NS, SECOND_NS, Bucket, refill
 
-STEP_BACK_NS = 2 * SECOND_NS  # what time keeping daemons correct without harm
+STEP_BACK_NS = 60 * SECOND_NS  # what time keeping daemons correct: time stands still meanwhile
+
+NO_LIMIT = 1 << 30
 
 
 def decide(
@@ -30,16 +33,18 @@ def decide(
     """Everything one turn changes and sends. Changes nothing it is given."""
     draft = Draft(known, standing, rules, rates, links, now)
     for command in seen.commands:
-        _obey(draft, command)
+        draft.changes.effects.answers[command.ticket] = _obey(draft, command)
+    recover(draft)
     settle(draft, seen.outcomes)
     note(draft, seen.receipts)
     answer(draft, seen.contacts)
     if seen.tick:
-        close_aged(draft)
+        _end_money_alarms(draft)
+        if not now.clock_fault:
+            close_aged(draft)
+            draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
     release(draft)
-    if seen.tick and not now.clock_fault:
-        draft.changes.tidy_before_ns = now.wall_ns
     return draft.close()
 
 
@@ -50,7 +55,15 @@ def quota(standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now)
     tokens is read with 0, so that its next due time is known.
     """
     facts = {fact.link: fact for fact in links}
-    limits = limits_of(rules)
+    limits, largest = limits_of(rules), largest_text(rules)
+
+    def tokens(scope: str) -> int:
+        tps = limits[scope].tps_segments
+        if not tps:
+            return NO_LIMIT
+        bucket = standing.buckets.get(scope, Bucket(0, now.monotonic_ns))
+        return refill(bucket, tps, largest, now.monotonic_ns).tokens // SECOND_NS
+
     lanes: dict[Lane, int] = {}
     for number in rules.numbers.values():
         lane = (number.name, number.campaign)
@@ -58,27 +71,13 @@ def quota(standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now)
         if park is not None and not (park.until_ns and park.until_ns <= now.wall_ns):
             continue
         rooms = [
-            min(
-                facts[link].free,
-                *(
-                    _tokens(standing, limits[scope].tps_segments, scope, now)
-                    for scope in (f"carrier/{facts[link].carrier}", f"link/{link}")
-                ),
-                _tokens(standing, number.limits.tps_segments, f"number/{number.name}", now),
-            )
+            min(fact.free, tokens(f"carrier/{fact.carrier}"), tokens(f"link/{fact.link}"))
             for link in number.links
-            if link in facts and facts[link].bind_id and facts[link].free
+            if (fact := facts.get(link)) is not None and fact.bind_id and fact.free
         ]
         if rooms:
-            lanes[lane] = sum(rooms)
+            lanes[lane] = min(sum(rooms), tokens(f"number/{number.name}"))
     return lanes
-
-
-def _tokens(standing: Standing, tps: int, scope: str, now: Now) -> int:
-    if not tps:
-        return 1 << 30
-    bucket = standing.buckets.get(scope, Bucket(0, now.monotonic_ns))
-    return refill(bucket, tps, 1, now.monotonic_ns).tokens // SECOND_NS
 
 
 def trust(
@@ -105,27 +104,50 @@ def trust(
     return max(wall_ns, last_wall_ns), ""
 
 
-def _obey(draft: Draft, command: Command) -> None:
-    """Carry out an operator's command; its answer leaves after the commit."""
-    answer_text = "done"
-    if command.name == "fund":
+def _obey(draft: Draft, command: Command) -> str:
+    """Carry out an operator's command. Returns the sentence he is told after the commit."""
+    name, scope = command.name, command.text or ALL
+    if name == "hold" and scope != ALL and scope not in draft.rules.links:
+        return f"there is no link {scope}"
+    if name == "fund":
         draft.post(0, "given", command.nanos)
         draft.purse.add(command.nanos)
-        draft.unpark(("no funds",))
-        draft.changes.audit.append(("fund", f"{command.nanos} nanos"))
-    elif command.name == "hold":
-        draft.hold(command.text or ALL, "operator", 0)
-        draft.changes.audit.append(("hold", command.text or ALL))
-    elif command.name == "release":
-        scope = command.text or ALL
+        draft.unpark(REFUSALS)
+        _end_money_alarms(draft)
+        draft.changes.audit.append((name, f"{command.nanos} nanos"))
+    elif name == "hold":
+        draft.hold(scope, "operator", 0)
+        draft.changes.audit.append((name, scope))
+    elif name == "release":
         if draft.holds.pop(scope, None) is None:
-            answer_text = f"{scope} was not held"
+            return f"{scope} was not held"
         draft.end_alarm("account_held", scope)
         draft.end_alarm("unknown_rate", scope)
-        draft.changes.audit.append(("release", scope))
-    elif command.name == "accept-clock":
-        draft.changes.audit.append(("accept-clock", ""))
-    draft.changes.effects.answers[command.ticket] = answer_text
+        draft.changes.audit.append((name, scope))
+    elif name == "accept-clock":
+        _start_clock_again(draft)
+        draft.changes.audit.append((name, ""))
+    else:
+        return f"there is no command {name}"
+    return "done"
+
+
+def _start_clock_again(draft: Draft) -> None:
+    """Spans that were measured by the clock that is no longer believed end soon."""
+    for lane in list(draft.parks):
+        del draft.parks[lane]
+    latest = draft.now.wall_ns + HOUR_NS
+    for scope, hold in draft.holds.items():
+        draft.holds[scope] = hold._replace(until_ns=min(hold.until_ns, latest))
+    draft.wake_in(0)
+
+
+def _end_money_alarms(draft: Draft) -> None:
+    """A budget that stops no lane and has something left alarms no longer."""
+    parked = {park.reason for park in draft.parks.values()}
+    for reason in REFUSALS:
+        if reason not in parked and draft.purse.refusal(1) != reason:
+            draft.end_alarm("no_funds", reason)
 
 
 def _watch(draft: Draft) -> None:
@@ -139,11 +161,7 @@ def _watch(draft: Draft) -> None:
         draft.raise_alarm("queue_full", ALL, f"{waiting} wait")
     elif waiting * 10 < most * 9:
         draft.end_alarm("queue_full", ALL)
-    if draft.entries and not draft.purse.refusal(1):
-        for reason in ("no funds", "budget of the day", "total budget"):
-            if not any(park.reason == reason for park in draft.parks.values()):
-                draft.end_alarm("no_funds", reason)
     for scope, hold in list(draft.holds.items()):
-        if hold.until_ns and hold.until_ns <= draft.now.wall_ns:
+        if not hold.lasts(draft.now.wall_ns):
             del draft.holds[scope]
             draft.end_alarm("unknown_rate", scope)

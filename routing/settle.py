@@ -1,5 +1,8 @@
 """What submits came to: outcomes, receipts, and replies whose time to wait is over."""
 
+from collections.abc import Mapping
+
+from routing.budget import REFUSALS
 from routing.draft import Draft
 from routing.records import (
     Flight,
@@ -42,6 +45,8 @@ def settle(draft: Draft, outcomes: list[Outcome]) -> None:
         elif outcome.kind is OK:  # by far the most
             _accepted(draft, flight, outcome)
         else:
+            if outcome.kind in _LATE:
+                _spoke(draft, flight.link)
             _ACTIONS[outcome.kind](draft, flight, outcome)
     if draft.accepted:
         draft.count("accepted", draft.accepted)
@@ -63,8 +68,6 @@ def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
             draft.end_alarm("submits_unanswered", flight.link)
             draft.end_alarm("account_held", flight.link)
         del draft.health[flight.link]
-    if draft.pauses:
-        _calm(draft, flight.carrier)
 
 
 def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) -> ReplyState:
@@ -72,20 +75,28 @@ def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) ->
     early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
     if early is None:
         return state
-    event = ReplyEvent.DELIVERED if early.delivered else ReplyEvent.FAILED
+    event = _FINAL_RECEIPT[early.delivered]
     draft.changes.receipts_used.append((early.carrier, early.message_id))
     return move(ReplyState.ACCEPTED, event).next
 
 
-def _calm(draft: Draft, carrier: str) -> None:
-    pause = draft.pauses.get(carrier)
-    if pause is None or draft.now.monotonic_ns < pause.until_ns + PAUSE_CALM_NS:
-        return
-    if pause.step > 1:
-        draft.pauses[carrier] = Pause(draft.now.monotonic_ns, pause.step - 1)
-    else:
-        del draft.pauses[carrier]
-        draft.end_alarm("throttled", carrier)
+def recover(draft: Draft) -> None:
+    """Carriers that were left in peace since their pause are slowed less the next time."""
+    for carrier, pause in draft.standing.pauses.items():
+        calm = (draft.now.monotonic_ns - pause.until_ns) // PAUSE_CALM_NS
+        if calm >= pause.step:
+            del draft.pauses[carrier]
+            draft.end_alarm("throttled", carrier)
+        elif calm > 0:
+            until_ns = pause.until_ns + calm * PAUSE_CALM_NS
+            draft.pauses[carrier] = Pause(until_ns, pause.step - calm)
+
+
+def _spoke(draft: Draft, link: str) -> None:
+    """Any response ends a row of submits without one."""
+    health = draft.health.get(link)
+    if health is not None and health.unanswered:
+        draft.health[link] = health._replace(unanswered=0)
 
 
 def _pause(draft: Draft, flight: Flight, outcome: Outcome) -> None:
@@ -166,7 +177,9 @@ def _not_sent(draft: Draft, flight: Flight, outcome: Outcome) -> None:
 
 
 def _lost(draft: Draft, flight: Flight, outcome: Outcome) -> None:
-    draft.finish(flight.reply.id, ReplyState.SUBMITTING, ReplyEvent.LOST, reason=outcome.kind.value)
+    reply_id = flight.reply.id
+    draft.finish(reply_id, SUBMITTING, ReplyEvent.LOST, reason=outcome.kind.value)
+    draft.moved[reply_id] = ReplyState.UNKNOWN
     draft.count("unknown")
     if outcome.kind is OutcomeKind.RESTART:
         return
@@ -183,7 +196,7 @@ def _unanswered(draft: Draft, link: str) -> None:
     health = draft.health.get(link, Health())
     health = health._replace(unanswered=health.unanswered + 1)
     if health.unanswered >= UNANSWERED:
-        health = Health(unanswered=0, probing=True)
+        health = health._replace(unanswered=0, probing=True)
         draft.raise_alarm("submits_unanswered", link, f"{UNANSWERED} in a row")
         if link not in draft.changes.effects.rebind:
             draft.changes.effects.rebind.append(link)
@@ -223,17 +236,42 @@ _LATE = {
 }
 
 
+_FINAL_RECEIPT = {True: ReplyEvent.DELIVERED, False: ReplyEvent.FAILED}
+
+
 def _settle_stored(draft: Draft, outcome: Outcome) -> None:
     """A response that came after we had given the reply up, or that says nothing new."""
-    stored = draft.known.stored.get(outcome.reply_id)
+    reply_id = outcome.reply_id
+    stored = draft.known.stored.get(reply_id)
+    if stored is None and draft.moved.get(reply_id) is ReplyState.UNKNOWN:  # in this very turn
+        stored = _stored_as(draft.standing.flights[reply_id], ReplyState.UNKNOWN)
     event = _LATE.get(outcome.kind)
     if stored is None or event is None:
         draft.count("stray outcomes")
         return
-    _apply(draft, stored, event, outcome.message_id, f"late {outcome.label}")
+    apply(draft, stored, event, outcome.message_id, f"late {outcome.label}".rstrip())
+    early = draft.known.held_receipts.get((stored.carrier, outcome.message_id))
+    if early is not None:
+        draft.changes.receipts_used.append((early.carrier, early.message_id))
+        apply(draft, stored, _FINAL_RECEIPT[early.delivered], reason="receipt")
 
 
-def _apply(
+def _stored_as(flight: Flight, state: ReplyState) -> Stored:
+    """A reply that left SUBMITTING in this turn, as the next turn would find it."""
+    return Stored(
+        flight.reply.id,
+        state,
+        flight.carrier,
+        flight.link,
+        flight.reply.number,
+        flight.price_nanos,
+        flight.rate_version,
+        flight.day,
+        flight.reply.claim,
+    )
+
+
+def apply(
     draft: Draft, stored: Stored, event: ReplyEvent, message_id: str = "", reason: str = ""
 ) -> None:
     """Move a stored reply by the table and post what the move says."""
@@ -252,8 +290,8 @@ def _apply(
 
 def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
     amount, version = stored.price_nanos, stored.rate_version
+    billed = draft.rules.carriers[stored.carrier].bill_refused
     if posting is Posting.BY_TARIFF_REFUSED:
-        billed = draft.rules.carriers[stored.carrier].bill_refused
         posting = Posting.SETTLE if billed else Posting.RELEASE
     if posting is Posting.SETTLE:
         draft.post(stored.reply_id, "settle", amount, version)
@@ -261,54 +299,98 @@ def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
         draft.money_back(stored.reply_id, amount, version, stored.day)
     elif posting is Posting.CORRECT:
         draft.post(stored.reply_id, "correction", amount, version)
-    elif posting is Posting.POST_AGAIN:
+        draft.purse.release(amount, stored.day)
+        draft.unpark(REFUSALS)
+    elif posting is Posting.POST_AGAIN and not billed:  # else the refusal was settled already
         draft.post(stored.reply_id, "reserve", amount, version)
         draft.post(stored.reply_id, "settle", amount, version)
-        draft.purse.add(-amount)
+        draft.purse.release(-amount, stored.day)
+
+
+class _Settled:
+    """What this turn's outcomes left, as receipts of the same batch must find it."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.by_message: dict[tuple[str, str], Stored] = {}
+        self.unknown_of: dict[bytes, list[Stored]] = {}
+        self.flying = {flight.carrier for flight in draft.flights.values()}
+        for reply_id, was, state, message_id, _ in draft.changes.finished:
+            flight = draft.standing.flights.get(reply_id)
+            if was is not SUBMITTING or flight is None:
+                continue
+            stored = _stored_as(flight, state)
+            if state is ReplyState.UNKNOWN:
+                self.unknown_of.setdefault(stored.claim, []).append(stored)
+            elif message_id and draft.rules.carriers[flight.carrier].receipts:
+                self.by_message[flight.carrier, message_id] = stored
 
 
 def note(draft: Draft, receipts: list[Receipt]) -> None:
     """Every receipt of the batch: find its reply, else hold it, since its response may follow."""
+    settled: _Settled | None = None
     for receipt in receipts:
         draft.count("receipts")
         if receipt.kind is ReceiptKind.INTERMEDIATE:
             continue
-        event = ReplyEvent.DELIVERED if receipt.kind is ReceiptKind.DELIVERED else ReplyEvent.FAILED
-        stored = _find(draft, receipt)
+        event = _FINAL_RECEIPT[receipt.kind is ReceiptKind.DELIVERED]
+        stored = _by_message(draft.known.by_message, receipt)
         if stored is not None:
-            _apply(draft, stored, event, reason="receipt")
-        elif receipt.candidates and draft.flights:
+            apply(draft, stored, event, reason="receipt")
+            continue
+        settled = settled or _Settled(draft)
+        stored = _by_message(settled.by_message, receipt)
+        if stored is not None:
+            apply(draft, stored, event, reason="receipt")
+            continue
+        stored = _unknown(draft, settled, receipt)
+        if stored is not None:
+            message_id = receipt.candidates[0] if receipt.candidates else ""
+            apply(draft, stored, event, message_id, "receipt")
+            if message_id:  # repeated in this batch, it is known by its id
+                settled.by_message[receipt.carrier, message_id] = stored
+        elif receipt.candidates and receipt.carrier in settled.flying:
             until = draft.now.wall_ns + draft.rules.retention.receipt_ns
-            for candidate in receipt.candidates:
-                draft.changes.held_receipts.append(
-                    HeldReceipt(receipt.carrier, candidate, event is ReplyEvent.DELIVERED, until)
-                )
+            delivered = event is ReplyEvent.DELIVERED
+            draft.changes.held_receipts += [
+                HeldReceipt(receipt.carrier, candidate, delivered, until)
+                for candidate in receipt.candidates
+            ]
         else:
             draft.count("unmatched receipts")
 
 
-def _find(draft: Draft, receipt: Receipt) -> Stored | None:
+def _by_message(known: Mapping[tuple[str, str], Stored], receipt: Receipt) -> Stored | None:
     for candidate in receipt.candidates:
-        stored = draft.known.by_message.get((receipt.carrier, candidate))
+        stored = known.get((receipt.carrier, candidate))
         if stored is not None:
             return stored
+    return None
+
+
+def _unknown(draft: Draft, settled: _Settled, receipt: Receipt) -> Stored | None:
+    """The one UNKNOWN the receipt may mean, by sender, number and carrier."""
     if receipt.keys is None:
         return None
-    unknown = [
+    found = [
         stored
         for pseudonym in receipt.keys.claims
-        for stored in draft.known.unknown_of.get(pseudonym, ())
-        if stored.carrier == receipt.carrier and stored.number == receipt.number
+        for unknown_of in (draft.known.unknown_of, settled.unknown_of)
+        for stored in unknown_of.get(pseudonym, ())
+        if stored.carrier == receipt.carrier
+        and stored.number == receipt.number
+        and draft.moved.get(stored.reply_id, stored.state) is ReplyState.UNKNOWN
     ]
-    return unknown[0] if len(unknown) == 1 else None  # a guess must be unique
+    return found[0] if len(found) == 1 else None  # a guess must be unique
 
 
 def close_aged(draft: Draft) -> None:
     """UNKNOWN and ACCEPTED replies whose time is over end on the cautious side."""
     for stored in draft.known.aged:
+        if stored.reply_id in draft.moved:
+            continue  # this very batch told more about it
         event = (
             ReplyEvent.UNKNOWN_OVER
             if stored.state is ReplyState.UNKNOWN
             else ReplyEvent.RECEIPT_OVER
         )
-        _apply(draft, stored, event)
+        apply(draft, stored, event)

@@ -59,9 +59,20 @@ class BackOff:
         self._bound_ns = None
         self.attempts += 1
 
+    @property
+    def is_bound(self) -> bool:
+        """Has the running connection been accepted?"""
+        return self._bound_ns is not None
+
     def wait_s(self) -> float:
-        """Seconds until the next attempt: 2, 4, 8, 16, 32, 60 and so on, times the jitter."""
-        grown = min(MOST_S, FIRST_S << min(max(self.attempts, 1) - 1, 10))
+        """Seconds until the next attempt: 2, 4, 8, 16, 32, 60 and so on, times the jitter.
+
+        The jitter never shortens what a refusal asks for.
+        """
+        times = max(self.attempts, 1) - 1
+        grown = min(MOST_S, FIRST_S << min(times, 10))
         if self._least_s == ALREADY_BOUND_S:
-            grown = min(ALREADY_BOUND_S << min(max(self.attempts, 1) - 1, 2), 120)
-        return max(grown, self._least_s) * self._jitter()
+            grown = ALREADY_BOUND_S << min(times, 2)
+        elif self._least_s:
+            grown = self._least_s
+        return max(self._least_s, grown * self._jitter())

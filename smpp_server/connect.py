@@ -1,21 +1,37 @@
 """How a link is reached: TCP or TLS from the fields of its configuration, never from a string."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TimeoutError,
+)
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.ssl import (
+    Certificate,
     PrivateCertificate,
     optionsForClientTLS,
     trustRootFromCertificates,
 )
-from twisted.internet.ssl import Certificate
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from smpp_server.backoff import seconds
 from smpp_server.config_records import LinkConfig
+
+_PEM = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_STOPPED = (CancelledError, ConnectingCancelledError)
 
 
 def endpoint_for(reactor: Any, config: LinkConfig) -> IStreamClientEndpoint:
@@ -32,29 +48,77 @@ def endpoint_for(reactor: Any, config: LinkConfig) -> IStreamClientEndpoint:
         return plain
     trust = None
     if config.ca_directory is not None:
+        paths = sorted(config.ca_directory.iterdir())
         certificates = [
-            Certificate.loadPEM(path.read_bytes())
-            for path in sorted(config.ca_directory.iterdir())
+            certificate
+            for path in paths
             if path.suffix in (".pem", ".crt")
+            for certificate in _certificates(path)
         ]
         trust = trustRootFromCertificates(certificates)  # type: ignore[no-untyped-call]
-    own = None
+    own, extra = None, {}
     if config.client_certificate is not None and config.private_key is not None:
+        first, *chain = _certificates(config.client_certificate)
         own = PrivateCertificate.loadPEM(  # type: ignore[no-untyped-call]
-            config.client_certificate.read_bytes() + b"\n" + config.private_key.read_bytes()
+            first.dumpPEM() + config.private_key.read_bytes()  # type: ignore[no-untyped-call]
         )
+        extra = {"extraCertChain": [issuer.original for issuer in chain]} if chain else {}
     options = optionsForClientTLS(
-        config.certificate_name or config.host, trustRoot=trust, clientCertificate=own
+        config.certificate_name or config.host,
+        trustRoot=trust,
+        clientCertificate=own,
+        extraCertificateOptions=extra,
     )
     return wrapClientTLS(options, plain)
+
+
+def _certificates(path: Path) -> list[Certificate]:
+    """All the certificates of a file, in their order: it may be a bundle or a chain."""
+    return [Certificate.loadPEM(pem + b"\n") for pem in _PEM.findall(path.read_bytes())]
+
+
+@implementer(IStreamClientEndpoint)
+class Watched:
+    """An endpoint that tells of each attempt from which no connection came, and why."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], None]) -> None:
+        self._endpoint = endpoint
+        self._failed = failed
+
+    def connect(self, factory: IProtocolFactory) -> "Deferred[IProtocol]":
+        """See `IStreamClientEndpoint.connect`."""
+        return self._endpoint.connect(factory).addErrback(self._note)
+
+    def _note(self, failure: Failure) -> Failure:
+        if failure.check(*_STOPPED) is None:  # type: ignore[no-untyped-call]
+            self._failed(failure)
+        return failure
+
+
+def why_not(failure: Failure) -> str:
+    """In words, why no connection came about."""
+    error = failure.value
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, DNSLookupError):
+        return "the host name has no address"
+    if isinstance(error, TimeoutError):
+        return "no answer to the attempt to connect"
+    if isinstance(error, ConnectError):
+        return "cannot connect"
+    return f"cannot connect: {type(error).__name__}"
 
 
 def why_closed(reason: Failure) -> str:
     """A connection's end in words; a failed handshake shows only here."""
     error = reason.value
     if isinstance(error, SSL.Error):
-        words = "; ".join(str(part[-1]) for part in (error.args[0] if error.args else ()))
-        return f"TLS: {words or 'handshake failed'}"
+        queue = error.args[0] if error.args else ()  # of a SysCallError a number
+        parts = queue if isinstance(queue, list | tuple) else ()
+        words = "; ".join(str(part[-1]) for part in parts if isinstance(part, tuple) and part)
+        return f"TLS: {words or 'the connection broke off'}"
+    if type(error).__name__ == "VerificationError":  # of service-identity, or Twisted without it
+        return "TLS: the certificate is not for the name we expect"
     if isinstance(error, ConnectionDone):
         return "the carrier closed the connection"
     if isinstance(error, ConnectionLost):

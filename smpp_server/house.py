@@ -7,7 +7,7 @@ checkpoints, one after the other, in the turn's thread.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -15,7 +15,8 @@ from routing.standing import AlarmChange, Command
 from smpp_server import events as ev
 from smpp_server.backoff import seconds
 from smpp_server.config_records import Config
-from smpp_server.esme import Bind, Link
+from smpp_server.esme import Link
+from smpp_server.esme_bind import Bind
 from smpp_server.store import Store
 from smpp_server.turn import Turn
 
@@ -24,6 +25,9 @@ IDLE_S = 1
 REOPEN_MOST_S = 60
 SOFT_OCTETS = 4 << 20  # waiting for a turn: stop reading binds that owe us no response
 HARD_OCTETS = 32 << 20  # stop reading every bind
+
+DRAIN_LOOK_S = 0.05
+NOTHING_CHANGED = "the store cannot write now; nothing was changed"
 
 Run = Callable[[Callable[[], Any]], "Deferred[Any]"]
 
@@ -68,7 +72,11 @@ class House:
         self._busy = False
         self._down = False
         self._closed = False
+        self._left = False  # every link has ended: the last turns, then the store
         self._stopping: Deferred[None] | None = None
+        self._drain_until_ns = 0
+        self._draining: IDelayedCall | None = None
+        self._again: IDelayedCall | None = None
         self._last_bind_id = 0
         self._last_ticket = 0
         self._waiting: dict[int, Deferred[object]] = {}
@@ -125,10 +133,13 @@ class House:
         """Release nothing more, let the windows drain, unbind, close. Fires when all is stored."""
         if self._stopping is None:
             self._stopping = Deferred()
-            for link in self.links.values():
-                link.draining = True
             self.log("info", "stopping")
             self._drain_until_ns = self.monotonic_ns() + self.config.server.drain_s * 10**9
+            for link in self.links.values():
+                link.draining = True
+                link.changed()
+            if self._again is not None and self._again.active():
+                self._again.reset(0)  # one more try, for the outcomes that are kept
             self._drain()
         return self._stopping
 
@@ -142,26 +153,26 @@ class House:
         self._drain_until_ns = 0
         for link in self.links.values():
             link.abort("stopped by force")
+        if self._again is not None and self._again.active():
+            self._again.cancel()
+            self._give_up()
+        if self._draining is not None and self._draining.active():
+            self._draining.reset(0)
 
     def _drain(self) -> None:
-        outstanding = any(bind.session.outstanding() for bind in self._binds())
-        if (outstanding or self._busy) and self.monotonic_ns() < self._drain_until_ns:
-            self.reactor.callLater(0.05, self._drain)
+        owed = self._busy or any(bind.session.outstanding() for bind in self._binds())
+        if owed and self.monotonic_ns() < self._drain_until_ns:
+            self._draining = self.reactor.callLater(DRAIN_LOOK_S, self._drain)
             return
-        for link in self.links.values():
-            link.unbind()
-        stops = [deferred for link in self.links.values() for deferred in link.stop()]
-        DeferredList(stops).addCallback(lambda _: self._last_turn())
+        ended = [link.end() for link in self.links.values()]
+        DeferredList(ended).addCallback(lambda _: self._all_left())
 
-    def _last_turn(self) -> None:
+    def _all_left(self) -> None:
         """Outcomes that came while draining are stored before the end."""
-        if self._busy:
-            self.reactor.callLater(0.01, self._last_turn)
-            return
-        if self._events and not self._down:
-            self._pump()
-            self.reactor.callLater(0, self._last_turn)
-            return
+        self._left = True
+        self._pump()
+
+    def _close(self) -> None:
         self._closed = True
         for call in (self._wake, self._idle, self._tick):
             if call is not None and call.active():
@@ -169,16 +180,20 @@ class House:
         for deferred in self._waiting.values():
             deferred.callback("the server stopped")
         self._waiting.clear()
-        rest = self._run(self.turn.close)
-        rest.addErrback(lambda failure: self.log("error", "close", failure=failure))
+        closed = self._run(self.turn.close)
+        closed.addErrback(lambda failure: self.log("error", "close", failure=failure))
         stopping = self._stopping
         assert stopping is not None, "only stop() leads here"
-        rest.addCallback(lambda _: stopping.callback(None))
+        closed.addCallback(lambda _: stopping.callback(None))
 
     # turns
 
     def _pump(self) -> None:
-        if self._busy or self._down or self._closed or not self._events:
+        if self._busy or self._closed:
+            return
+        if self._down or not self._events:
+            if self._left:
+                self._close()
             return
         events, self._events = self._events, []
         self._octets = 0
@@ -191,13 +206,15 @@ class House:
 
     def _done(self, out: ev.Out) -> None:
         self._busy = False
-        if self.store_failures:  # a turn was stored again: only that ends it
-            self.store_failures = 0
-            self.log("warning", "the store writes again")
-            self._alarm(AlarmChange("store_failed", "", False, ""))
+        if self.store_failures:
+            self._recovered()
         binds = {bind.bind_id: bind for bind in self._binds()}
-        self._answer(binds, out)
-        self._submit(binds, out)
+        try:
+            self._answer(binds, out)
+            self._submit(binds, out)
+        except BaseException:
+            self._disown(binds, out)
+            raise
         for bind_id in out.acks.keys() | out.submits.keys():
             if bind_id in binds:
                 binds[bind_id].flush()
@@ -234,11 +251,18 @@ class House:
         now = self.monotonic_ns()
         for bind_id, pairs in out.submits.items():
             bind = binds.get(bind_id)
-            if bind is not None and bind.session.bound and bind.session.free >= len(pairs):
+            if bind is not None and bind.up and bind.session.free >= len(pairs):
                 bind.session.request(pairs, now)
-                bind.side.link.rate.add(len(pairs), now)
+                bind.side.sent(len(pairs))
             else:
                 self._events.append(ev.NotSent([reply_id for reply_id, _ in pairs]))
+
+    def _disown(self, binds: Mapping[int, Bind], out: ev.Out) -> None:
+        """A fault of ours came between: what no session has taken over has certainly not left."""
+        owed = {token for bind in binds.values() for token in bind.session.outstanding()}
+        ids = [reply_id for pairs in out.submits.values() for reply_id, _ in pairs]
+        self._events = [event for event in self._events if not isinstance(event, ev.NotSent)]
+        self._events.append(ev.NotSent([reply_id for reply_id in ids if reply_id not in owed]))
 
     def _wake_in(self, wait_ns: int) -> None:
         if self._wake is not None and self._wake.active():
@@ -274,7 +298,7 @@ class House:
 
     def _failed(self, failure: Failure, events: list[ev.Event]) -> None:
         """Nothing was sent. Drop the binds, wait, reopen; outcomes stay in the turn's memory."""
-        self._down = True
+        self._busy = self._down = True
         self.store_failures += 1
         self.log("critical", "turn failed", failure=failure)
         if self.store_failures == 1:
@@ -284,31 +308,45 @@ class House:
                 ticket = event.command.ticket if isinstance(event, ev.Asked) else event.ticket
                 waiting = self._waiting.pop(ticket, None)
                 if waiting is not None:
-                    waiting.callback("the store cannot write now; nothing was changed")
-        self.turn.keep(self._events)
-        self._events = []
+                    waiting.callback(NOTHING_CHANGED)
+        kept, self._events, self._octets = self._events, [], 0
+        self.turn.keep(kept)
         stops = []
         for link in self.links.values():
             link.abort("the store cannot write")
             stops += link.stop()
-        wait = min(REOPEN_MOST_S, 1 << min(self.store_failures - 1, 6))
-        DeferredList(stops).addCallback(
-            lambda _: self.reactor.callLater(wait, self._try_again)
-        )
+        wait_s = min(REOPEN_MOST_S, 1 << min(self.store_failures - 1, 6))
+        DeferredList(stops).addCallback(lambda _: self._try_in(wait_s))
+
+    def _try_in(self, wait_s: int) -> None:
+        until_ns = self.monotonic_ns() + wait_s * 10**9
+        if self._stopping is not None and until_ns > self._drain_until_ns:
+            self._give_up()
+        else:
+            self._again = self.reactor.callLater(wait_s, self._try_again)
+
+    def _give_up(self) -> None:
+        """The stop waits no longer for the store; what it misses is unknown at the next start."""
+        self._busy = False
+        self._pump()
 
     def _try_again(self) -> None:
-        if self._stopping is not None:
-            self._busy = False
-            return
         done = self._run(lambda: self.turn.reopen(self._reopen))
         done.addCallbacks(self._reopened, self._failed, errbackArgs=([],))
         done.addErrback(self._bug)
 
     def _reopened(self, _: object) -> None:
-        self._down = self._busy = False
-        self.offer(ev.Tick())
-        for link in self.links.values():
-            link.start()
+        self._busy = self._down = False
+        self.offer(ev.Tick())  # links follow when this turn is stored
+
+    def _recovered(self) -> None:
+        """A turn was stored again: only that ends it."""
+        self.store_failures = 0
+        self.log("warning", "the store writes again")
+        self._alarm(AlarmChange("store_failed", "", False, ""))
+        if self._stopping is None:
+            for link in self.links.values():
+                link.start()
 
     def _bug(self, failure: Failure) -> None:
         """Our own fault in applying effects: loud, and the binds are dropped so nothing is lost."""
@@ -330,21 +368,17 @@ class House:
 
     def ask(self, name: str, text: str = "", nanos: int = 0) -> "Deferred[object]":
         """Carry out a command in a turn of its own kind; fires after its commit."""
-        ticket, deferred = self._ticket()
-        self.offer(ev.Asked(Command(ticket, name, text, nanos)))
-        return deferred
+        return self._asked(lambda ticket: ev.Asked(Command(ticket, name, text, nanos)))
 
     def explain(self, address: str, number: str = "") -> "Deferred[object]":
         """What would happen to a text from `address`; a dict, or a sentence when it cannot be."""
-        ticket, deferred = self._ticket()
-        self.offer(ev.Explained(ticket, address, number))
-        return deferred
+        return self._asked(lambda ticket: ev.Explained(ticket, address, number))
 
-    def _ticket(self) -> "tuple[int, Deferred[object]]":
+    def _asked(self, event: Callable[[int], ev.Event]) -> "Deferred[object]":
+        if self._down or self._closed:  # later it would be done although we said it was not
+            return succeed(NOTHING_CHANGED)
         self._last_ticket += 1
         deferred: Deferred[object] = Deferred()
-        if self._down or self._closed:
-            deferred.callback("the store cannot write now; nothing was changed")
-        else:
-            self._waiting[self._last_ticket] = deferred
-        return self._last_ticket, deferred
+        self._waiting[self._last_ticket] = deferred
+        self.offer(event(self._last_ticket))
+        return deferred

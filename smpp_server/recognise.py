@@ -147,8 +147,8 @@ class Recogniser:
             kind = type(event)
             if kind is hp.Received:
                 pdu = event.pdu  # type: ignore[union-attr]
-                owed.append((pdu.command_id, pdu.sequence_number))
                 if type(pdu) is DeliverSm or type(pdu) is DataSm:
+                    owed.append((pdu.command_id, pdu.sequence_number))
                     ref = (bind_id, pdu.command_id, pdu.sequence_number)
                     self._message(link, pdu, ref, seen)
             elif kind is hp.Answered or kind is hp.Late:
@@ -213,7 +213,7 @@ class Recogniser:
         return name
 
     def _words(self, link: _Link, pdu: DeliverSm | DataSm) -> tuple[Silence | None, bool, int]:
-        """(why these words get no answer, are they a stop word, part number); then they are gone."""
+        """(why they get no answer, are they a stop word, part number); then they are gone."""
         octets = pdu.short_message if type(pdu) is DeliverSm else b""
         coding, udhi, part = pdu.data_coding, bool(pdu.esm_class & _UDHI), 1
         if udhi or pdu.tlvs:

@@ -270,8 +270,10 @@ class Turn:
 
     def close(self) -> None:
         """The last checkpoint, then let go of the database."""
-        self._store.rest(0)
-        self._store.close()
+        try:
+            self._store.rest(0)
+        finally:
+            self._store.close()
 
 
 def _without(

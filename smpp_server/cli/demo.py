@@ -33,7 +33,7 @@ class Person(NamedTuple):
 
     source: str
     words: str
-    ton: int = 1  # SMPP 3.4 section 5.2.5: international
+    ton: int = 1  # SMPP 3.4 section 5.2.5: 1 international, 5 alphanumeric, 0 not told
 
 
 PEOPLE: Final = (
@@ -43,7 +43,7 @@ PEOPLE: Final = (
     Person("33755512399", "Pourquoi tu réponds pas"),
     Person("33755512399", "REPONDS"),
     Person("33755512399", "???"),
-    Person("38200", "Gagnez un voyage", 6),
+    Person("38200", "Gagnez un voyage", 0),
     Person("MaBanque", "Votre code est 1234", 5),
     Person("33612340003", "STOP"),
     Person("33612340003", "c'est encore moi"),
@@ -153,6 +153,6 @@ async def _converse(stage: Stage, replies: list[Submitted]) -> None:
         if said is None:
             say("  A number, a space and a text, please.")
             continue
-        person = Person(*said, 1 if len(said[0]) > 6 else 6)
+        person = Person(*said, 1 if len(said[0]) > 6 else 0)
         say(*_line(person, await _text(stage, replies, person))[1:])
     _sum_up(stage)

@@ -33,8 +33,9 @@ _BY_ID = f"SELECT {sql.STORED} FROM reply WHERE id IN ({{}})"
 _UNKNOWN = f"SELECT {sql.STORED} FROM reply WHERE state = 4 AND claim IN ({{}}) ORDER BY id"
 # Some carriers give every message the same id, others begin again: the newest one is meant.
 _BY_MESSAGE = (
-    f"SELECT asked.value, {sql.STORED} FROM json_each(?) AS asked JOIN reply ON id ="
-    " (SELECT id FROM reply WHERE tracked = 1 AND message_id = asked.value AND carrier = ?"
+    "WITH asked (name) AS (SELECT value FROM json_each(?))"
+    f" SELECT name, {sql.STORED} FROM asked JOIN reply ON id ="
+    " (SELECT id FROM reply WHERE tracked = 1 AND message_id = name AND carrier = ?"
     " ORDER BY id DESC LIMIT 1)"
 )
 # The first bound is for the index, the second one for the truth.

@@ -99,6 +99,7 @@ CLAIM_EPOCHS = (  # SELECT DISTINCT would walk the whole index
 OLDEST = (  # replies are made in the order of their epochs
     "SELECT epoch FROM claim ORDER BY epoch LIMIT 1",
     "SELECT epoch FROM reply WHERE state = 0 ORDER BY created LIMIT 1",
+    "SELECT epoch FROM reply WHERE state = 1 ORDER BY epoch LIMIT 1",
     "SELECT epoch FROM reply WHERE state = 4 ORDER BY epoch LIMIT 1",
 )
 END_ALARM = "UPDATE alarm SET ended = ? WHERE code = ? AND subject = ? AND ended IS NULL"

@@ -1,0 +1,226 @@
+"""A store in memory: what `begin` reads and `commit` writes, with the life of a reply enforced."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from routing import ledger
+from routing.budget import day_account
+from routing.ledger import Entry, JournalRow
+from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
+from routing.reply import FINAL, TABLE
+from routing.standing import (
+    Changes,
+    Claim,
+    ClaimKey,
+    HeldReceipt,
+    Hold,
+    Known,
+    Seen,
+    Stored,
+    claim_scope,
+)
+from routing.throttle import Counter, CounterKey
+
+S = ReplyState
+MOVES = {(state, move.next) for (state, _), move in TABLE.items()}
+# An accepted submit meets its early receipt, or needs none, in the same turn.
+MOVES |= {(S.SUBMITTING, state) for state in (S.DELIVERED, S.FAILED, S.CLOSED)}
+OPEN_MONEY = (S.SUBMITTING, S.UNKNOWN)
+
+
+@dataclass
+class Row:
+    """One reply at rest."""
+
+    reply: Reply
+    state: ReplyState = S.WAITING
+    flight: Flight | None = None
+    message_id: str = ""
+    reason: str = ""
+    ended_ns: int | None = None
+
+    def stored(self) -> Stored:
+        """As outcomes and receipts find it."""
+        flight, reply = self.flight, self.reply
+        carrier, link, day = (flight.carrier, flight.link, flight.day) if flight else ("", "", "")
+        price, version = (flight.price_nanos, flight.rate_version) if flight else (0, 0)
+        return Stored(
+            reply.id, self.state, carrier, link, reply.number, price, version, day, reply.claim
+        )
+
+
+@dataclass
+class Model:
+    """Everything a store holds."""
+
+    max_age_ns: int
+    unknown_ns: int
+    receipt_ns: int
+    rows: dict[int, Row] = field(default_factory=dict)
+    claims: dict[ClaimKey, Claim] = field(default_factory=dict)
+    optouts: set[bytes] = field(default_factory=set)
+    balances: dict[str, int] = field(default_factory=dict)
+    counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
+    journal: list[JournalRow] = field(default_factory=list)
+    audit: list[tuple[str, str]] = field(default_factory=list)
+    waiting: int = 0
+    next_id: int = 1
+    wall_ns: int = 0
+    epoch: int = 1
+    unreadable: set[int] = field(default_factory=set)  # replies whose seal does not open
+
+    def read(self, seen: Seen, quota: Mapping[Lane, int], now: Now) -> Known:
+        """What `begin` does."""
+        known = Known(
+            claims=dict(self.claims),
+            optouts=set(self.optouts),
+            balances=dict(self.balances),
+            counters=dict(self.counters),
+            holds=dict(self.holds),
+            held_receipts=dict(self.held_receipts),
+            waiting=self.waiting,
+            next_id=self.next_id,
+            last_wall_ns=self.wall_ns,
+            epoch=self.epoch,
+        )
+        if self.journal:
+            known.journal_seq, known.journal_digest = self.journal[-1].seq, self.journal[-1].digest
+        waiting = [row.reply for row in self.rows.values() if row.state is S.WAITING]
+        for lane, room in quota.items():
+            found = sorted(
+                (reply for reply in waiting if (reply.number, reply.campaign) == lane),
+                key=lambda reply: (reply.due_ns, reply.id),
+            )[: room + 1]
+            if found:
+                known.due[lane] = [self._unsealed(reply, now) for reply in found]
+        known.too_old = [
+            reply._replace(msisdn="", optout=b"")
+            for reply in waiting
+            if reply.created_ns <= now.wall_ns - self.max_age_ns
+        ]
+        stops = {p for c in seen.contacts if c.stop and c.keys for p in c.keys.claims}
+        ids = {claim.reply_id for (p, _), claim in self.claims.items() if p in stops}
+        known.stopped = {
+            reply.id: reply._replace(msisdn="", optout=b"") for reply in waiting if reply.id in ids
+        }
+        self._read_fates(known, seen, now)
+        return known
+
+    def _unsealed(self, reply: Reply, now: Now) -> Reply:
+        if reply.due_ns > now.wall_ns or reply.id in self.unreadable:
+            return reply._replace(msisdn="", optout=b"")
+        return reply
+
+    def _read_fates(self, known: Known, seen: Seen, now: Now) -> None:
+        for row in self.rows.values():
+            if row.state is not S.SUBMITTING:
+                known.stored[row.reply.id] = row.stored()
+            if row.message_id and row.flight is not None:
+                known.by_message[row.flight.carrier, row.message_id] = row.stored()
+            if row.state is S.UNKNOWN:
+                known.unknown_of.setdefault(row.reply.claim, []).append(row.stored())
+            if seen.tick and row.flight is not None and row.state in (S.UNKNOWN, S.ACCEPTED):
+                age = self.unknown_ns if row.state is S.UNKNOWN else self.receipt_ns
+                if row.flight.submitted_ns <= now.wall_ns - age:
+                    known.aged.append(row.stored())
+
+    def write(self, changes: Changes) -> None:
+        """What `commit` does; a change that does not fit what is stored fails."""
+        self._write_replies(changes)
+        for key in changes.claims_dropped:
+            del self.claims[key]
+        self.claims.update(changes.claims)
+        for pseudonym, reply_id in changes.claims_moved:
+            row = self.rows[reply_id]
+            row.reply = row.reply._replace(claim=pseudonym)
+        for pseudonym, campaign, reply_id in changes.claims_freed:
+            claim = self.claims.get((pseudonym, campaign))
+            if claim is not None and claim.reply_id == reply_id:
+                freed = claim._replace(replies=max(0, claim.replies - 1), reply_id=0)
+                self.claims[pseudonym, campaign] = freed
+        self.optouts.update(changes.optouts)
+        if changes.journal is not None:
+            self.journal.append(changes.journal)
+        for account, nanos in changes.balances.items():
+            self.balances[account] = self.balances.get(account, 0) + nanos
+        self.counters.update(changes.counters)
+        if changes.holds is not None:
+            self.holds = dict(changes.holds)
+        for held in changes.held_receipts:
+            self.held_receipts[held.carrier, held.message_id] = held
+        for used in changes.receipts_used:
+            del self.held_receipts[used]
+        self.audit += changes.audit
+        self.waiting, self.next_id = changes.waiting, changes.next_id
+        self.wall_ns = changes.wall_ns
+
+    def _write_replies(self, changes: Changes) -> None:
+        for reply in changes.waiting_new:
+            assert reply.id not in self.rows
+            self.rows[reply.id] = Row(reply)
+        for flight in changes.flights_new:
+            assert flight.reply.id not in self.rows
+            self.rows[flight.reply.id] = Row(flight.reply, S.SUBMITTING, flight)
+        for (reply,) in changes.returned:
+            row = self._in(reply.id, S.SUBMITTING)
+            row.reply, row.state, row.flight = reply, S.WAITING, None
+        for flight in changes.released:
+            row = self._in(flight.reply.id, S.WAITING)
+            row.reply, row.state, row.flight = flight.reply, S.SUBMITTING, flight
+        # Those that leave SUBMITTING first, as the real store does.
+        for done in sorted(changes.finished, key=lambda one: one.was is not S.SUBMITTING):
+            row = self._in(done.reply_id, done.was)
+            assert (done.was, done.state) in MOVES
+            row.state = done.state
+            row.message_id = done.message_id or row.message_id
+            row.reason = done.reason or row.reason
+            row.ended_ns = changes.wall_ns if done.state in FINAL else None
+        for reply_id, reason in changes.cancelled:
+            row = self._in(reply_id, S.WAITING)
+            row.state, row.reason, row.ended_ns = S.CANCELLED, reason, changes.wall_ns
+
+    def _in(self, reply_id: int, state: ReplyState) -> Row:
+        row = self.rows[reply_id]
+        assert row.state is state, f"reply {reply_id} is {row.state.name}, not {state.name}"
+        return row
+
+    def check(self) -> None:
+        """What must hold after every turn, whatever happened."""
+        entries = list(ledger.verify(self.journal))
+        accounts = ledger.balances(entries)
+        assert accounts == {name: self.balances.get(name, 0) for name in ledger.ACCOUNTS}
+        self._check_replies(entries)
+        states = [row.state for row in self.rows.values()]
+        assert self.waiting == states.count(S.WAITING)
+        for row in self.rows.values():
+            scope = claim_scope(row.reply.campaign, row.reply.kind)
+            if row.state in (S.WAITING, S.SUBMITTING) and row.reply.kind is ReplyKind.REPLY:
+                assert (row.reply.claim, scope) in self.claims
+
+    def _check_replies(self, entries: Sequence[Entry]) -> None:
+        """Each reply's money: reserve = settle + release + what its state still holds."""
+        open_: dict[int, int] = {}
+        signs = {"reserve": 1, "settle": -1, "release": -1}
+        for entry in entries:
+            sign = signs.get(entry.kind, 0)
+            open_[entry.reply_id] = open_.get(entry.reply_id, 0) + sign * entry.nanos
+        days: dict[str, int] = {}
+        for reply_id, row in self.rows.items():
+            held = 0
+            if row.flight is not None and row.state in OPEN_MONEY:
+                held = row.flight.price_nanos
+            assert open_.get(reply_id, 0) == held, f"reply {reply_id} {row.state.name}"
+            if row.flight is not None:
+                account = day_account(row.flight.day)
+                days[account] = days.get(account, 0) + row.flight.price_nanos
+        assert sum(held for held in open_.values()) == self.balances.get("reserved", 0)
+        for account, most in days.items():  # refusals give theirs back
+            assert self.balances.get(account, 0) <= most or self.refused_cost(account)
+
+    def refused_cost(self, account: str) -> bool:
+        """Refused submits were billed: the day holds more than the replies that count in it."""
+        return self.balances.get(account, 0) <= self.balances.get("settled", 0) + self.balances.get(
+            "reserved", 0
+        )

@@ -1,0 +1,428 @@
+"""The command smppd: what an operator sees, where the sentences go, and the exit statuses."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from smpp_server.cli import COMMANDS, group
+from smpp_server.cli.load_test import Load, expected, people, percentile_ms
+from smpp_server.cli.place import state_directory
+from smpp_server.cli.plugin import judge
+from smpp_server.cli.report import caps, dearest
+from smpp_server.cli.show import amount, columns, count, span, status_lines
+from smpp_server.cli.stage import typed
+from smpp_server.config import load
+from tests.server.configs import BASE, changed, write
+from tests.web.houses import Lodge
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def smppd(*words: object, **options: Any) -> Result:
+    """The command in this process."""
+    return CliRunner().invoke(group, [str(word) for word in words], prog_name="smppd", **options)
+
+
+def process(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command as an operator runs it."""
+    return subprocess.run(
+        [sys.executable, *[str(word) for word in words]],
+        cwd=options.pop("cwd", ROOT),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory with a configuration that works."""
+    write(tmp_path, BASE)
+    return tmp_path
+
+
+@pytest.fixture
+def lodge(tmp_path: Path) -> Iterator[Lodge]:
+    """A house whose admin socket answers, on a configuration at `tmp_path`."""
+    lodge = Lodge(tmp_path)
+    with lodge.served():
+        yield lodge
+    lodge.close()
+
+
+# -- the whole
+
+
+def test_every_command_explains_itself_in_a_sentence() -> None:
+    listed = smppd("--help").output
+    for name in COMMANDS:
+        shown = smppd(name, "--help")
+        assert shown.exit_code == 0
+        first = " ".join(shown.output.partition("\n\n")[2].split("\n\n")[0].split())
+        assert first[0].isupper() and first.endswith((".", ":", "?")), name
+        assert f"  {name} " in listed
+
+
+def test_a_command_that_is_none_is_answered_with_the_nearest() -> None:
+    shown = smppd("statsu")
+    assert shown.exit_code == 2
+    assert 'There is no command "statsu". Did you mean "status"?' in shown.output
+
+
+def test_a_look_imports_neither_twisted_nor_pydantic_nor_rich(lodge: Lodge) -> None:
+    """What makes it fast; the time itself depends on the machine."""
+    words = ["status", "--state-dir", str(lodge.config.server.state_dir)]
+    code = (
+        f"import sys; from smpp_server.cli import group; group({words}, standalone_mode=False);"
+        "print(sorted({'twisted', 'pydantic', 'rich', 'phonenumbers'} & set(sys.modules)))"
+    )
+    shown = process("-c", code)
+    assert shown.stdout.splitlines()[-1] == "[]", shown.stderr
+
+
+# -- configuration
+
+
+def test_init_writes_what_check_config_finds_fine(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "conf"
+    shown = smppd("init", place)
+    assert shown.exit_code == 0, shown.output
+    assert sorted(path.name for path in place.iterdir()) == [
+        "numbering.toml",
+        "rate_card.csv",
+        "replies.toml",
+        "server.toml",
+    ]
+    assert stat.S_IMODE((place / "server.toml").stat().st_mode) == 0o600
+    assert f"smppd run --config {place / 'server.toml'}" in shown.output
+    checked = smppd("check-config", place / "server.toml")
+    assert checked.exit_code == 0, checked.output
+    assert "fr.N  122 septets  1 segment  FR 0.0495 EUR" in checked.output
+    assert "main    100 replies an hour  500 replies a day" in checked.output
+    assert "pays for 404 segments at 0.0495 EUR" in checked.output
+
+
+def test_init_never_writes_over_anything(folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    shown = smppd("init", folder)
+    assert shown.exit_code == 1
+    assert "is there already; nothing was written" in shown.stderr
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_check_config_tells_all_faults_with_their_lines(folder: Path) -> None:
+    text = changed("system_id", "sytem_id").replace("delay_min = 60", "delay_min = -1")
+    (folder / "server.toml").write_text(text, "utf-8")
+    shown = process("-m", "smpp_server", "check-config", folder / "server.toml")
+    assert shown.returncode == 78
+    assert shown.stdout == ""
+    assert 'unknown key, did you mean "system_id"?' in shown.stderr
+    assert "server.toml:5: campaign.default.delay_min: must be 0 or more" in shown.stderr
+    assert shown.stderr.splitlines()[-1].endswith("3 things have to be changed first")
+
+
+def test_run_refuses_what_check_config_refuses(folder: Path) -> None:
+    (folder / "server.toml").write_text("[money", "utf-8")
+    for words in (["run"], ["check-config"], ["status"]):
+        shown = process("-m", "smpp_server", *words, cwd=folder)
+        assert (shown.returncode, shown.stdout) == (78, "")
+        assert shown.stderr and "Traceback" not in shown.stderr
+
+
+def test_without_any_configuration_init_is_named(tmp_path: Path) -> None:
+    shown = process("-m", "smpp_server", "status", cwd=tmp_path)
+    assert shown.returncode == 78
+    assert "make one with `smppd init DIR`" in shown.stderr
+
+
+def test_run_refuses_a_state_directory_in_use(lodge: Lodge, tmp_path: Path) -> None:
+    from smpp_server.app import Lock
+
+    lock = Lock(lodge.config.server.state_dir)
+    shown = process("-m", "smpp_server", "run", "--config", tmp_path / "server.toml",
+                    "--state-dir", lodge.config.server.state_dir)  # fmt: skip
+    lock.release()
+    assert shown.returncode == 1
+    assert "is in use by another smppd" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("", "state"), ('server.state_dir = "s"', "s"), ('server.state_dir = "/var/x"', "/var/x")],
+)
+def test_the_socket_is_found_without_reading_the_whole(
+    tmp_path: Path, written: str, found: str
+) -> None:
+    path = tmp_path / "server.toml"
+    path.write_text(f"{written}\nunknown = 1\n", "utf-8")
+    assert state_directory(None, path) == tmp_path / found
+    assert state_directory(tmp_path / "other", path) == tmp_path / "other"
+
+
+def test_caps_are_the_narrowest_way(tmp_path: Path) -> None:
+    limits = 'msisdn = "33937000001"\nsegments_per_hour = 100\nsegments_per_day = 3000\n'
+    text = changed('msisdn = "33937000001"\n', limits)
+    text = text.replace("[carrier.main]\n", "[carrier.main]\nsegments_per_hour = 90\n")
+    config = load(write(tmp_path, text))
+    assert caps(config, config.rules.numbers["main"]) == (90, 90 * 24)
+    assert dearest(config) == {("main", "FR"): 49_500_000}
+
+
+def test_no_limit_is_no_limit(folder: Path) -> None:
+    config = load(folder / "server.toml")
+    assert caps(config, config.rules.numbers["main"]) == (0, 0)
+
+
+# -- a running server
+
+
+def test_status_shows_links_and_money(lodge: Lodge, tmp_path: Path) -> None:
+    at = ("--state-dir", lodge.config.server.state_dir)
+    given = smppd("fund", "12.34", "eur", "--note", "Anne", *at)
+    assert given.output == "12.34 EUR entered; 12.34 EUR may be spent.\n", given.output
+    shown = smppd("status", *at)
+    assert shown.exit_code == 0
+    assert "○ down" in shown.output and "12.34 EUR" in shown.output
+    value = json.loads(smppd("status", "--json", *at).output)
+    assert value["money"]["given_nanos"] == 12_340_000_000
+    assert smppd("alarms", *at).output.endswith("There is no alarm.\n")
+
+
+def test_an_amount_that_is_none_never_reaches_the_server() -> None:
+    for words in ("ten", "1,50", "0.0000000001", "0", "1e2"):
+        shown = smppd("fund", words, "--state-dir", "/nowhere")
+        assert shown.exit_code == 2, shown.output
+        assert "Invalid value for 'AMOUNT'" in shown.output
+
+
+def test_another_currency_is_refused(lodge: Lodge) -> None:
+    shown = smppd("fund", "1", "USD", "--state-dir", lodge.config.server.state_dir)
+    assert shown.exit_code == 1
+    assert shown.stderr == "smppd: The books are kept in EUR, not in USD.\n"
+
+
+def test_hold_and_release(lodge: Lodge) -> None:
+    at = ("--state-dir", lodge.config.server.state_dir)
+    assert smppd("hold", *at).output == "Everything is held. `smppd release` ends it.\n"
+    assert "all releases are held: operator" in smppd("status", *at).output
+    assert smppd("hold", "main", *at).output == "main is held. `smppd release main` ends it.\n"
+    assert smppd("release", *at).output == "Everything is released.\n"
+    assert smppd("release", *at).exit_code == 1
+    wrong = smppd("hold", "mian", *at)
+    assert (wrong.exit_code, 'did you mean "main"?' in wrong.stderr) == (1, True)
+
+
+def test_the_clock_is_accepted_only_when_it_is_doubted(lodge: Lodge) -> None:
+    at = ("--state-dir", lodge.config.server.state_dir)
+    assert "believed already" in smppd("clock", "accept", *at).stderr
+    lodge.clocks.wall += 100 * 24 * 3600 * 10**9
+    smppd("hold", *at)
+    assert "The clock is not believed" in smppd("status", *at).output
+    assert smppd("clock", "accept", *at, input="n\n").exit_code == 1
+    assert smppd("clock", "accept", *at, input="y\n").exit_code == 0
+    assert "believed already" in smppd("clock", "accept", *at).stderr
+
+
+def test_explain_with_and_without_a_server(lodge: Lodge, tmp_path: Path) -> None:
+    at = ("--state-dir", lodge.config.server.state_dir)
+    shown = smppd("explain", "33612340001", *at)
+    assert shown.output.startswith("Answered after "), shown.output
+    assert "main (main), 0.0495, not bound" in shown.output
+    assert "it would wait: no funds" in shown.output
+    assert smppd("explain", "38200", *at).output.startswith("Silent: short code.")
+    assert json.loads(smppd("explain", "33612340001", "--json", *at).output)["running"]
+    write(tmp_path / "other", BASE) if (tmp_path / "other").mkdir() is None else None
+    alone = smppd("explain", "33612340001", "--config", tmp_path / "other" / "server.toml")
+    assert alone.output.startswith("No server runs: decided on configuration and database alone.")
+    assert "0.0495, not bound" in alone.output
+
+
+def test_a_path_too_long_for_a_socket_is_reached(lodge: Lodge, tmp_path: Path) -> None:
+    long = tmp_path / ("d" * 120)
+    long.symlink_to(lodge.config.server.state_dir)
+    assert smppd("status", "--state-dir", long).exit_code == 0
+
+
+def test_no_server_is_a_sentence(tmp_path: Path) -> None:
+    shown = smppd("status", "--state-dir", tmp_path)
+    assert shown.exit_code == 1
+    assert shown.stderr == f"smppd: no server runs on {tmp_path}; start it with `smppd run`\n"
+
+
+# -- the monitoring plugin
+
+
+def link(name: str = "main", state: str = "bound", **more: object) -> dict[str, Any]:
+    """A link as `status` shows it."""
+    return {"name": name, "state": state, "since_s": 10_800, "held": "", "last_error": "",
+            "window": 10, "outstanding": 0, "sides": [], **more}  # fmt: skip
+
+
+def seen(*links: dict[str, Any], **more: object) -> dict[str, Any]:
+    """What /bind-status answers."""
+    return {"links": list(links), "holds": {}, "clock_fault": "", "waiting": 3, "in_flight": 0,
+            "alarms": [], **more}  # fmt: skip
+
+
+PAIR = [{"kind": "receiver", "state": "BOUND_RX"}, {"kind": "transmitter", "state": "OPEN"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "line"),
+    [
+        (seen(link()), 0, "SMPP OK - main bound 3 h | window=0;;;0;10 bound=1;;;0;1 "),
+        (seen(link(state="half", sides=PAIR)), 1,
+         "SMPP WARNING - main half 3 h (receiver BOUND_RX, transmitter OPEN) | "),
+        (seen(link(state="draining")), 1, "SMPP WARNING - main draining"),
+        (seen(link(), holds={"*": "operator"}), 1, "SMPP WARNING - main bound 3 h; everything h"),
+        (seen(link(), clock_fault="the clock went back"), 1, "SMPP WARNING - main bound 3 h; clo"),
+        (seen(link(), link("b", "down", last_error="refused | by peer")), 2,
+         "SMPP CRITICAL - main bound 3 h; b down 3 h, refused / by peer | window_main=0;;;0;10 "),
+        (seen(link(state="half", sides=PAIR), link("b", "connecting")), 2, "SMPP CRITICAL - "),
+        (seen(link(state="a new one")), 2, "SMPP CRITICAL - "),
+        (seen(), 3, "SMPP UNKNOWN - no link is configured | "),
+    ],
+)  # fmt: skip
+def test_verdicts(value: dict[str, Any], status: int, line: str) -> None:
+    verdict = judge(value)
+    assert verdict.status == status
+    assert verdict.line.startswith(line)
+    assert verdict.line.count("|") == 1 and "\n" not in verdict.line
+    assert "waiting=3;;;0" in verdict.line
+
+
+def test_the_plugin_as_a_monitoring_system_runs_it(lodge: Lodge, tmp_path: Path) -> None:
+    state_dir = lodge.config.server.state_dir
+    plugin = ("-m", "smpp_server", "bind-status", "--state-dir")
+    down = process(*plugin, state_dir)
+    assert (down.returncode, down.stderr) == (2, "")
+    assert down.stdout.startswith("SMPP CRITICAL - main down")
+    nobody = process(*plugin, tmp_path)
+    assert (nobody.returncode, nobody.stderr) == (3, "")
+    assert nobody.stdout.startswith("SMPP UNKNOWN - no server runs on ")
+
+
+def test_a_mistake_or_nonsense_is_unknown(tmp_path: Path) -> None:
+    assert smppd("bind-status", "--stat-dir", tmp_path).exit_code == 3
+    (tmp_path / "server.toml").write_text("[", "utf-8")
+    shown = smppd("bind-status", "--config", tmp_path / "server.toml")
+    assert (shown.exit_code, shown.stdout[:15]) == (3, "SMPP UNKNOWN - ")
+
+
+# -- what is shown
+
+
+def test_amounts_spans_and_counts() -> None:
+    assert [amount(n, "EUR") for n in (49_500_000, 10**10, -1)] == [
+        "0.0495 EUR", "10.00 EUR", "-0.000000001 EUR"
+    ]  # fmt: skip
+    assert [span(s) for s in (0, 59, 60, 11_520, 90_061)] == [
+        "0 s", "59 s", "1 min", "3 h 12 min", "1 d 1 h"
+    ]  # fmt: skip
+    assert [count(n, "text") for n in (0, 1, 1000)] == ["0 texts", "1 text", "1,000 texts"]
+    assert columns([("a", "bb", "c"), ("aaa", "b", "")]) == ["a    bb  c", "aaa  b"]
+
+
+def test_colour_is_left_out_when_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {
+        "version": "1", "up_s": 1, "clock_fault": "", "waiting": 1, "in_flight": 0,
+        "links": [link(held="operator", tps="0.4", throttled=1, attempts=2)],
+        "money": {"currency": "EUR", "given_nanos": 0, "settled_nanos": 0, "inbound_nanos": 0,
+                  "fee_nanos": 0, "reserved_nanos": 0, "left_nanos": 0, "day_nanos": 0,
+                  "budget_day_nanos": None, "spent_in_s": 60},
+        "tallies": {"contacts": 3}, "holds": {"main": "operator"}, "parks": {"main/a": "no funds"},
+        "alarms": [{"code": "no_funds", "subject": "main", "since": "now", "figures": "3 wait",
+                    "meaning": "Nothing is left.", "cure": "Give."}],
+    }  # fmt: skip
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in "".join(status_lines(value))
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = status_lines(value)
+    assert "\x1b[" not in "".join(lines)
+    assert "● bound      main  for 3 h, window 0/10, 0.4 segments/s" in lines
+    assert "! no_funds main since now: 3 wait" in lines
+    assert "1 reply waiting, 0 sent and not yet answered" in lines
+
+
+# -- what is played
+
+
+def test_what_is_typed() -> None:
+    assert typed("33612340001 Bonsoir !\n") == ("33612340001", "Bonsoir !")
+    assert typed("+33612340001  hi") == ("33612340001", "hi")
+    for line in ("", "33612340001", "33612340001  ", "hello 1", "336١2 x", "3" * 21 + " x"):
+        assert typed(line) is None
+
+
+def test_the_load_comes_to_what_it_says() -> None:
+    """Who texts again is counted: replies are as many as senders."""
+    for load_, senders in ((Load(10, 0, 1, 0), 10), (Load(20, 0, 1, 5), 16), (Load(7, 0, 1, 1), 1)):
+        sources = [text.source for text in people(load_)]
+        assert len(sources) == load_.texts
+        assert len(set(sources)) == expected(load_).replies, load_
+        assert senders == expected(load_).replies
+    assert [percentile_ms([10**6, 2 * 10**6, 3 * 10**6], p) for p in (50, 99)] == [2.0, 3.0]
+    assert percentile_ms([], 50) == 0
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_equal_books() -> None:
+    shown = process("-m", "smpp_server", "demo")
+    assert shown.returncode == 0, shown.stderr
+    assert "Equal, to the last decimal." in shown.stdout
+    assert shown.stdout.count("silent: replied already") == 3
+    for why in ("short code", "alphanumeric sender", "opted out", "country not opened"):
+        assert f"silent: {why}" in shown.stdout
+    assert shown.stderr == "" and "\x1b[" not in shown.stdout
+
+
+@pytest.mark.slow
+def test_a_load_ends_with_equal_books() -> None:
+    shown = process("-m", "smpp_server", "load-test", "--texts", 300, "--rate", 3000, "--json")
+    assert shown.returncode == 0, shown.stderr
+    value = json.loads(shown.stdout)
+    assert value["equal"] and value["ledger"] == value["invoice"]
+    assert value["ledger"]["replies"] == 270
+
+
+@pytest.mark.slow
+def test_simulator_and_server_as_two_processes(tmp_path: Path) -> None:
+    """The life of an operator: init, simulate, run, fund, look, stop."""
+    words = [sys.executable, "-m", "smpp_server"]
+    options: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+    smsc = subprocess.Popen([*words, "simulate", "--port", "0", "--text", "33612340001:Salut",
+                             "--max-messages", "1"], **pipes, **options)  # fmt: skip
+    assert smsc.stdout is not None
+    port = smsc.stdout.readline().partition("port ")[2].partition(":")[0]
+    assert smppd("init", tmp_path / "conf").exit_code == 0
+    path = tmp_path / "conf" / "server.toml"
+    text = path.read_text().replace("port = 2775", f"port = {port}")
+    path.write_text(text.replace("delay_min = 60", "delay_s = 0\nspread_s = 0"))
+    server = subprocess.Popen([*words, "run", "--config", path], stderr=subprocess.PIPE, **options)
+    try:
+        while smppd("fund", "1", "--config", path).exit_code:
+            assert server.poll() is None
+        out, _ = smsc.communicate(timeout=30)
+        assert "-> 33612340001  1 segment  Réponse automatique." in out
+        assert out.endswith("0.0495 EUR\n    received  1 text               0.00 EUR\n"), out
+        money = json.loads(smppd("status", "--json", "--config", path).output)["money"]
+        assert (money["settled_nanos"], money["reserved_nanos"]) == (49_500_000, 0)
+    finally:
+        smsc.kill()
+        server.terminate()
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 0, errors
+    assert not (tmp_path / "conf" / "state" / "admin.sock").exists()
