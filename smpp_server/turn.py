@@ -257,6 +257,7 @@ class Turn:
         elif len(vault.epochs()) > 1:
             for epoch in store.forgettable_epochs(current):
                 if epoch in vault.epochs():
+                    vault.use(current, tuple(e for e in vault.live() if e != epoch))
                     vault.destroy_epoch(epoch)
 
     def rotate(self) -> None:

@@ -21,22 +21,23 @@ LOAD = (
 )
 INSERT_WAITING = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
-    " epoch, prefix, created, due, sealed) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " epoch, prefix, created, due, sealed, pad)"
+    " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(128))"
 )
 INSERT_FLIGHT = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
     " epoch, prefix, created, due, carrier, link, price, rate_version, exact, tracked, day,"
-    " submitted, reserve_journal)"
-    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " submitted, reserve_journal, pad)"
+    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(64))"
 )
 RELEASE = (
     "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
-    " tracked = ?, day = ?, submitted = ?, reserve_journal = ?, close_journal = NULL"
+    " tracked = ?, day = ?, submitted = ?, reserve_journal = ?, close_journal = NULL, pad = NULL"
     " WHERE id = ? AND state = 0"
 )
 RETURN = (
     "UPDATE reply SET state = 0, due = ?, attempts = ?, sealed = coalesce(?, sealed),"
-    " close_journal = ? WHERE id = ? AND state = 1"
+    " close_journal = ?, pad = NULL WHERE id = ? AND state = 1"
 )
 POSTPONE = "UPDATE reply SET due = ? WHERE id = ? AND state = 0"
 FINISH_OPEN = (
@@ -46,18 +47,18 @@ FINISH_OPEN = (
 )
 FINISH = (
     "UPDATE reply SET state = ?, message_id = nullif(?, ''), sealed = NULL, claim = NULL,"
-    " prefix = NULL, reason = nullif(?, ''), close_journal = ?, ended = ?"
+    " prefix = NULL, pad = NULL, reason = nullif(?, ''), close_journal = ?, ended = ?"
     " WHERE id = ? AND state = 1"
 )
 MOVE = (
     "UPDATE reply SET state = ?1, message_id = coalesce(nullif(?2, ''), message_id), sealed = NULL,"
-    " claim = iif(?3 IS NULL, claim, NULL), prefix = iif(?3 IS NULL, prefix, NULL), ended = ?3,"
+    " pad = NULL, claim = iif(?3 IS NULL, claim, NULL), prefix = iif(?3 IS NULL, prefix, NULL), ended = ?3,"
     " reason = coalesce(nullif(?4, ''), reason), close_journal = coalesce(?5, close_journal)"
     " WHERE id = ?6 AND state = ?7"
 )
 CANCEL = (
     "UPDATE reply SET state = 5, reason = ?, sealed = NULL, claim = NULL, prefix = NULL,"
-    " ended = ? WHERE id = ? AND state = 0"
+    " pad = NULL, ended = ? WHERE id = ? AND state = 0"
 )
 PUT_CLAIM = (
     "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

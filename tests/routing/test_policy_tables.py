@@ -154,7 +154,8 @@ def test_stop_reaches_what_waits_in_other_campaigns_and_what_comes_back() -> Non
         """
         10:00  +33612340001 texts a       → waits until 11:00
         10:10  +33612340002 texts a       → waits until 11:10
-        11:00  main answers nothing       → sends 0001
+        10:20  main answers nothing       → -
+        11:00  -                          → sends 0001
         11:05  +33612340001 stops b       → silent: opted out now
         11:06  main says 0001 not sent    → cancelled 0001: opt-out
         11:07  +33612340002 stops b       → silent: opted out now, cancelled 0002: opt-out
@@ -199,8 +200,9 @@ def test_too_many_wait() -> None:
         10:03  +33612340001 texts → silent: replied already
         10:04  38200 texts        → silent: short code
         10:05  +33612340004 stops → silent: opted out now
-        10:06  +33612340002 stops → silent: opted out now, waits until 10:06
-        """.replace(", waits until 10:06", ", confirms 0002, cancelled 0002: opt-out"),
+        10:06  +33612340001 texts → silent: replied already
+        10:07  +33612340002 stops → silent: opted out now, confirms 0002, WHY, queue_full ends
+        """.replace("WHY, ", "cancelled 0002: opt-out, alarm "),
     )
 
 

@@ -214,9 +214,11 @@ class World:
         )
         return now_at(wall, monotonic_ns, fault)
 
-    def facts(self) -> list[LinkFact]:
-        """What the shell knows of the links."""
-        flying = [flight.link for flight in self.standing.flights.values()]
+    def facts(self, outcomes: Sequence[Outcome] = ()) -> list[LinkFact]:
+        """What the shell knows of the links once it has read these responses."""
+        over = {outcome.reply_id for outcome in outcomes}
+        flights = self.standing.flights.values()
+        flying = [flight.link for flight in flights if flight.reply.id not in over]
         return [
             LinkFact(link, carrier, 0, 0)
             if link in self.down
@@ -226,8 +228,8 @@ class World:
 
     def known(self, seen: Seen) -> Known:
         """What a turn would read now."""
-        now = self.now()
-        return self.store.read(seen, quota(self.standing, self.rules, self.facts(), now), now)
+        now, facts = self.now(), self.facts(seen.outcomes)
+        return self.store.read(seen, quota(self.standing, self.rules, facts, now), now)
 
     def turn(
         self,
@@ -247,7 +249,7 @@ class World:
         known = self.known(seen)
         given = (seen, known, self.standing)
         before = copy.deepcopy(given)
-        args = (*given, self.rules, self.rates, self.facts(), self.now())
+        args = (*given, self.rules, self.rates, self.facts(outcomes), self.now())
         changes = decide(*args)
         assert given == before, "decide changed what it was given"
         assert changes == decide(*args), "decide is not a function of its input"

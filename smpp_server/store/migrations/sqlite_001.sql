@@ -45,6 +45,7 @@ CREATE TABLE reply (
     submitted       INTEGER,
     ended           INTEGER,
     reason          TEXT,
+    pad             BLOB,  -- room for what comes later: a row that grows leaves copies behind
     reserve_journal INTEGER,
     close_journal   INTEGER
 ) STRICT;
