@@ -24,6 +24,8 @@ TICK_S = 60
 IDLE_S = 1
 REOPEN_MOST_S = 60
 SOFT_OCTETS = 4 << 20  # waiting for a turn: stop reading binds that owe us no response
+HEAVY_OCTETS = 2 << 10  # a batch whose turn is worth waiting for
+PATIENCE_S = 0.05
 HARD_OCTETS = 32 << 20  # stop reading every bind
 
 DRAIN_LOOK_S = 0.05
@@ -82,6 +84,7 @@ class House:
         self._waiting: dict[int, Deferred[object]] = {}
         self._wake: IDelayedCall | None = None
         self._idle: IDelayedCall | None = None
+        self._patience: IDelayedCall | None = None
         self._tick: IDelayedCall | None = None
         self.links: dict[str, Link] = {
             link.name: Link(link, self, reactor, jitter) for link in config.links.values()
@@ -196,16 +199,30 @@ class House:
                 self._close()
             return
         events, self._events = self._events, []
-        self._octets = 0
+        heavy, self._octets = self._octets >= HEAVY_OCTETS, 0
         self._busy = True
         facts = [link.fact() for link in self.links.values()]
         wall_ns, monotonic_ns = self._clocks.wall_ns(), self._clocks.monotonic_ns()
         done = self._run(lambda: self.turn(events, facts, wall_ns, monotonic_ns))
         done.addCallbacks(self._done, self._failed, errbackArgs=(events,))
         done.addErrback(self._bug)
+        if heavy and self._busy:
+            for bind in self._binds():
+                bind.wait()
+            self._patience = self.reactor.callLater(PATIENCE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        """Read on: the turn is done, or a commit is slow and enquire_link must be answered."""
+        if self._patience is not None:
+            if self._patience.active():
+                self._patience.cancel()
+            self._patience = None
+            for bind in self._binds():
+                bind.go_on()
 
     def _done(self, out: ev.Out) -> None:
         self._busy = False
+        self._go_on()
         if self.store_failures:
             self._recovered()
         binds = {bind.bind_id: bind for bind in self._binds()}
