@@ -17,7 +17,8 @@ REPLY = (
 )
 LOAD = (
     f"SELECT {REPLY.removesuffix(', sealed')}, carrier, link, price, rate_version, exact, day,"
-    " submitted FROM reply WHERE state = 1 ORDER BY id"
+    " submitted FROM reply WHERE id >= (SELECT value FROM state WHERE key = 'flying')"
+    " AND state = 1 ORDER BY id"
 )
 INSERT_WAITING = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
@@ -84,8 +85,9 @@ OLD_CLAIMS = (
     "DELETE FROM claim WHERE (pseudonym, campaign) IN"
     " (SELECT pseudonym, campaign FROM claim WHERE epoch = ? AND period_start <= ? LIMIT ?)"
 )
-OLD_REPLIES = (
-    "DELETE FROM reply WHERE id IN (SELECT id FROM reply WHERE ended <= ? ORDER BY ended LIMIT ?)"
+OLD_REPLIES = (  # ids grow with time: what ended long ago stands among the first
+    "DELETE FROM reply WHERE id IN (SELECT id FROM (SELECT id, ended FROM reply WHERE id > 0"
+    " ORDER BY id LIMIT 10000) WHERE ended <= ? LIMIT ?)"
 )
 OLD_RECEIPTS = (
     "DELETE FROM held_receipt WHERE (carrier, message_id) IN"
@@ -100,7 +102,8 @@ CLAIM_EPOCHS = (  # SELECT DISTINCT would walk the whole index
 OLDEST = (  # replies are made in the order of their epochs
     "SELECT epoch FROM claim ORDER BY epoch LIMIT 1",
     "SELECT epoch FROM reply WHERE state = 0 ORDER BY created LIMIT 1",
-    "SELECT epoch FROM reply WHERE state = 1 ORDER BY epoch LIMIT 1",
+    "SELECT epoch FROM reply WHERE id >= (SELECT value FROM state WHERE key = 'flying')"
+    " AND state = 1 ORDER BY epoch LIMIT 1",
     "SELECT epoch FROM reply WHERE state = 4 ORDER BY epoch LIMIT 1",
 )
 END_ALARM = "UPDATE alarm SET ended = ? WHERE code = ? AND subject = ? AND ended IS NULL"

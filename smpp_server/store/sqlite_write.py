@@ -143,6 +143,7 @@ def _write_marks(db: sqlite3.Connection, changes: Changes) -> None:
         ("wall", changes.wall_ns),
         ("waiting", changes.waiting),
         ("next_id", changes.next_id),
+        ("flying", min(changes.standing.flights, default=changes.next_id)),  # where a start looks
     )
     db.executemany(sql.PUT_STATE, scalars)
 

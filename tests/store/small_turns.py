@@ -50,6 +50,8 @@ def commit(
     changes.waiting = known.waiting + len(changes.waiting_new)
     changes.next_id = known.next_id + len(changes.waiting_new)
     changes.wall_ns = NOW.wall_ns
+    first = Flight(reply(1), "link", "north", 495, 3, True, NOW.day, NOW.wall_ns)
+    changes.standing = Standing(flights={1: first})  # a start looks from the first reply on
     store.commit(changes, sealed)
 
 

@@ -78,6 +78,9 @@ class StoreMachine(RuleBasedStateMachine):
             changes.journal, changes.balances = row, {**balances, "day/2026-11-24": 5}
         known = self.store.begin(model.all_keys(), {}, self.now(), AGES, unseal)
         assert known.next_id == model.next_id
+        leaving = [*changes.flights_new, *changes.released]
+        flying = [row.flight for row in model.of(S.SUBMITTING) if row.flight] + leaving
+        changes.standing = Standing(flights={flight.reply.id: flight for flight in flying})
         self.store.commit(changes, seal)
         model.apply(changes)
 

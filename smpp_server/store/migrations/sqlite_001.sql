@@ -54,8 +54,6 @@ CREATE INDEX reply_waiting ON reply (created) WHERE state = 0;
 CREATE INDEX reply_open ON reply (submitted) WHERE state IN (2, 4);
 CREATE INDEX reply_message ON reply (message_id) WHERE tracked = 1 AND message_id IS NOT NULL;
 CREATE INDEX reply_unknown ON reply (claim) WHERE state = 4;
-CREATE INDEX reply_flying ON reply (state) WHERE state = 1;
-CREATE INDEX reply_ended ON reply (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE journal (
     seq     INTEGER PRIMARY KEY,
