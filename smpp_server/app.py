@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
+from routing.records import LinkFact
 from routing.standing import AlarmChange
+from smpp_server import events as ev
 from smpp_server.alarms import AlarmCommand
 from smpp_server.config_records import Config
 from smpp_server.house import Clocks, House, Run
@@ -78,6 +79,40 @@ def calendar(zone_name: str) -> Calendar:
     return look
 
 
+def open_turn(
+    config: Config,
+    clocks: Clocks,
+    entropy: Callable[[int], bytes],
+    open_store: Callable[[], Store],
+) -> Turn:
+    """Store and keys of this configuration, taken up as the last run left them.
+
+    Raises Refusal for what an operator must cure first.
+    """
+    keys_dir = config.server.state_dir / "keys"
+    try:
+        store = open_store()
+        loaded = store.load()
+        vault = Vault.open(keys_dir, entropy, known_fingerprint=loaded.optout_fingerprint)
+        if loaded.epoch == 0:
+            if not vault.epochs():
+                vault.make_epoch(1)
+            store.note_keys(max(vault.epochs()), clocks.wall_ns(), vault.optout_fingerprint())
+            loaded = store.load()
+        if loaded.epoch not in vault.epochs():
+            raise Refusal(
+                f"{keys_dir}: the key of epoch {loaded.epoch} is missing;"
+                " restore the folder from the machine the database came from"
+            )
+        live = [e for e in sorted(vault.epochs(), reverse=True) if e <= loaded.epoch]
+        vault.use(loaded.epoch, tuple(live))
+    except (StoreRefused, VaultError, StoreFailed) as error:
+        raise Refusal(str(error)) from None
+    turn = Turn(config, store, vault, calendar(config.server.zone))
+    turn.start(loaded)
+    return turn
+
+
 def build(
     config: Config,
     reactor: Any,
@@ -93,29 +128,7 @@ def build(
 
     Raises Refusal for what an operator must cure first.
     """
-    try:
-        store = open_store()
-        loaded = store.load()
-        vault = Vault.open(
-            config.server.state_dir / "keys", entropy, known_fingerprint=loaded.optout_fingerprint
-        )
-        if loaded.epoch == 0:
-            if not vault.epochs():
-                vault.make_epoch(1)
-            now = clocks.wall_ns()
-            store.note_keys(max(vault.epochs()), now, vault.optout_fingerprint())
-            loaded = store.load()
-        if loaded.epoch not in vault.epochs():
-            raise Refusal(
-                f"{config.server.state_dir}/keys: the key of epoch {loaded.epoch} is missing;"
-                " restore the folder from the machine the database came from"
-            )
-        live = [e for e in sorted(vault.epochs(), reverse=True) if e <= loaded.epoch]
-        vault.use(loaded.epoch, tuple(live))
-    except (StoreRefused, VaultError, StoreFailed) as error:
-        raise Refusal(str(error)) from None
-    turn = Turn(config, store, vault, calendar(config.server.zone))
-    turn.start(loaded)
+    turn = open_turn(config, clocks, entropy, open_store)
     return RunningHouse(config, reactor, clocks, jitter, run, turn, open_store, log, tell_alarm)
 
 
@@ -245,26 +258,12 @@ def explain_offline(config: Config, address: str, number: str = "") -> object:
     """The answer of `House.explain` without a server: configuration and database alone."""
     lock = Lock(config.server.state_dir)
     try:
-        from twisted.internet.task import Clock
-
-        def inline(work: Callable[[], Any]) -> "Deferred[Any]":
-            done: Deferred[Any] = Deferred()
-            done.callback(work())
-            return done
-
-        house = build(
-            config,
-            Clock(),
-            SystemClocks(),
-            os.urandom,
-            lambda: 1,
-            inline,
-            store_opener(config),
-            lambda *args, **fields: None,
-        )
-        found: list[object] = []
-        house.explain(address, number).addCallback(found.append)
-        house.turn.close()
-        return found[0]
+        clocks = SystemClocks()
+        turn = open_turn(config, clocks, os.urandom, store_opener(config))
+        links = [LinkFact(link.name, link.carrier, 0, 0) for link in config.links.values()]
+        events = [ev.Explained(1, address, number)]
+        answers = turn(events, links, clocks.wall_ns(), clocks.monotonic_ns()).answers
+        turn.close()
+        return answers[1]
     finally:
         lock.release()

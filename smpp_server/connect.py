@@ -2,12 +2,19 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
@@ -36,14 +43,7 @@ _STOPPED = (CancelledError, ConnectingCancelledError)
 
 def endpoint_for(reactor: Any, config: LinkConfig) -> IStreamClientEndpoint:
     """The client endpoint of a link. With TLS the certificate name may differ from the host."""
-    bind_address = (config.bind_address, 0) if config.bind_address else None
-    plain: IStreamClientEndpoint = HostnameEndpoint(
-        reactor,
-        config.host,
-        config.port,
-        timeout=seconds(config.connect_timeout_ns),
-        bindAddress=bind_address,
-    )
+    plain = _plain(reactor, config)
     if not config.tls:
         return plain
     trust = None
@@ -70,6 +70,20 @@ def endpoint_for(reactor: Any, config: LinkConfig) -> IStreamClientEndpoint:
         extraCertificateOptions=extra,
     )
     return wrapClientTLS(options, plain)
+
+
+def _plain(reactor: Any, config: LinkConfig) -> IStreamClientEndpoint:
+    """TCP. A literal address needs no resolver, nor the pauses between several addresses."""
+    bind_address = (config.bind_address, 0) if config.bind_address else None
+    timeout_s = seconds(config.connect_timeout_ns)
+    kind: Any = HostnameEndpoint
+    with suppress(ValueError):
+        literal = ip_address(config.host)
+        kind = TCP4ClientEndpoint if literal.version == 4 else TCP6ClientEndpoint
+    endpoint: IStreamClientEndpoint = kind(
+        reactor, config.host, config.port, timeout=timeout_s, bindAddress=bind_address
+    )
+    return endpoint
 
 
 def _certificates(path: Path) -> list[Certificate]:

@@ -131,8 +131,10 @@ async def _send(stage: Stage, load: Load, tell: Progress) -> bool:
 
 def people(load: Load) -> Iterator[Text]:
     """Handsets of France, each once but for those who text again."""
+    sender = 0
     for n in range(load.texts):
-        sender = n - 1 if load.again and n % load.again == load.again - 1 and n else n
+        if not (load.again and n % load.again == load.again - 1 and n):
+            sender = n
         yield Text(f"336{sender:08d}", OUR_NUMBER, WORDS)
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -123,6 +124,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 preexec_fn=before,
+                env={**os.environ, "TMPDIR": str(self.folder)},  # what it writes lies here
             )
         return self
 

@@ -35,6 +35,7 @@ class Smsc:
         verdict: Callable[[Submission], int | None] = lambda submission: 0,
         window: int = 50,
         receipts: bool = False,
+        name: bytes = b"SMSC",
     ) -> None:
         prices = [line.split(",") for line in RATES.splitlines()[1:]]
         self.invoice = Invoice(
@@ -56,6 +57,7 @@ class Smsc:
         self._verdict = verdict
         self._window = window
         self._receipts = receipts
+        self._name = name
         self._waiting: deque[Delivery] = deque()
         self._in_flight: dict[int, Delivery] = {}
         self._numbers = 0
@@ -147,7 +149,7 @@ class Smsc:
         """Whether the conversation goes on."""
         command_id = frame.command_id
         if command_id in wire.BINDS:
-            line.send(frame.response(body=b"SMSC\0").octets())
+            line.send(frame.response(body=self._name + b"\0").octets())
             self.binds += 1
             self._bound = True
         elif command_id == wire.SUBMIT_SM:

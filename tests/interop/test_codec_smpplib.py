@@ -56,6 +56,8 @@ def shared(draw: st.DrawFn) -> Pdu:
         pdu.tlvs = tuple(
             given_tlvs[tag] for tag in PARAMETERS if given_tlvs.get(tag, (0, b"\0"))[1] != b"\0"
         )
+    if isinstance(pdu, s.AlertNotification):  # 65 octets in section 4.12.1, 21 in smpplib
+        pdu.source_addr, pdu.esme_addr = pdu.source_addr[:20], pdu.esme_addr[:20]
     if hasattr(pdu, "password"):
         pdu.password = pdu.password[:8]
     return pdu

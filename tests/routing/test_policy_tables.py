@@ -129,8 +129,7 @@ def test_stop_is_confirmed_once_in_30_days() -> None:
         10:00  main answers nothing   → -
         10:00  +33612340002 texts     → sends 0002
         10:01  +33612340001 stops     → silent: opted out now, waits until 10:01
-        10:02  main says 0002 accepted → -
-        10:02  tick                   → confirms 0001
+        10:02  main says 0002 accepted → confirms 0001
         10:03  +4915112345678 stops   → silent: opted out now
         """,
     )
@@ -322,8 +321,7 @@ def test_a_link_with_a_full_window_keeps_the_lane_awake() -> None:
         10:00  +33612340001 texts       → sends 0001 by main
         10:01  +33612340002 texts       → sends 0002 by spare
         10:02  +33612340003 texts       → waits until 10:02
-        10:03  spare says 0002 accepted → -
-        10:03  tick                     → sends 0003 by spare
+        10:03  spare says 0002 accepted → sends 0003 by spare
         """,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
@@ -147,6 +147,10 @@ class Net(MemoryReactorClock):
         elif self.mode == "refuse":
             why = Failure(ConnectionRefusedError())
             self.callLater(0, factory.clientConnectionFailed, connector, why)
+        else:
+            why = Failure(TimeoutError())
+            late = self.callLater(timeout, factory.clientConnectionFailed, connector, why)
+            connector.stopConnecting = late.cancel
         return connector
 
     def _join(self, factory: Any) -> None:

@@ -181,7 +181,7 @@ def test_lost_framing_is_nacked_closed_and_bound_again(build: Build) -> None:
     town = build().start()
     cable = town.net.cable
     cable.ours.dataReceived(bytes.fromhex("00000005 00000005 00000000 00000007"))
-    assert cable.near.writes[-1] == bytes.fromhex("00000010 80000000 00000002 00000007")
+    assert cable.near.writes[-1] == bytes.fromhex("00000010 80000000 00000002 00000000")
     town.net.pass_s(2)
     assert cable.gone and town.state() == "bound" and len(town.net.cables) == 2
 

@@ -1,0 +1,80 @@
+"""Looks for words and numbers in files, in every form they might have been written in."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+SEPTETS = 8  # alignments of packed septets (GSM 03.38 section 6.1.2.1.1)
+
+
+def _packed(septets: bytes) -> bytes:
+    """Seven bits a character, least significant first."""
+    bits = sum(septet << (7 * n) for n, septet in enumerate(septets))
+    return bits.to_bytes((7 * len(septets) + 7) // 8, "little")
+
+
+def _inside(encode_at: list[bytes], cut: int) -> Iterator[bytes]:
+    """Encodings at every alignment without the ends, which what stands beside them changes."""
+    for octets in encode_at:
+        yield octets[cut:-cut]
+
+
+def _everywhere(octets: bytes) -> Iterator[bytes]:
+    """These octets as they are, in hexadecimal and in base64."""
+    yield octets
+    yield octets.hex().encode()
+    yield octets.hex().upper().encode()
+    shifted = [base64.b64encode(bytes(n) + octets + b"..") for n in range(3)]
+    yield from _inside(shifted, 4)
+    yield from (part.replace(b"+", b"-").replace(b"/", b"_") for part in _inside(shifted, 4))
+
+
+def _semi_octets(digits: str) -> Iterator[bytes]:
+    """Two digits an octet, nibbles swapped (GSM 03.40 section 9.1.2.5) and not."""
+    for start in (0, 1):
+        pairs = [digits[n : n + 2] for n in range(start, len(digits) - 1, 2)]
+        yield bytes.fromhex("".join(pair[::-1] for pair in pairs))
+        yield bytes.fromhex("".join(pairs))
+
+
+def word_forms(word: str) -> set[bytes]:
+    """The forms of a word, its case as given, small and capital."""
+    forms: set[bytes] = set()
+    for cased in (word, word.lower(), word.upper()):
+        for charset in ("utf-8", "latin-1", "utf-16-be", "utf-16-le"):
+            forms |= set(_everywhere(cased.encode(charset)))
+        shifted = [_packed(bytes(n) + cased.encode("ascii") + b"..") for n in range(SEPTETS)]
+        for n, octets in enumerate(shifted):
+            forms |= set(_everywhere(octets[(7 * n + 6) // 8 + 1 : -3]))
+    return forms
+
+
+def number_forms(msisdn: str) -> set[bytes]:
+    """The forms of a number; its national part is enough."""
+    national = msisdn[-9:]
+    forms = {form for text in (national, national[::-1]) for form in word_forms(text)}
+    for octets in _semi_octets(national):
+        forms |= set(_everywhere(octets))
+    for value in (int(msisdn), int(national)):
+        size = (value.bit_length() + 7) // 8
+        for order in ("big", "little"):
+            octets = value.to_bytes(size, "big")[:: 1 if order == "big" else -1]
+            forms |= set(_everywhere(octets))
+    return forms
+
+
+def found(folder: Path, words: list[str], numbers: list[str]) -> list[tuple[str, str, bytes]]:
+    """(file, canary, form) of every hit in the regular files below `folder`."""
+    forms = {word: word_forms(word) for word in words}
+    forms |= {number: number_forms(number) for number in numbers}
+    hits = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            hits += [
+                (str(path.relative_to(folder)), canary, form)
+                for canary, several in forms.items()
+                for form in several
+                if form in data
+            ]
+    return hits
