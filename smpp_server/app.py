@@ -157,6 +157,13 @@ def store_opener(config: Config) -> Callable[[], Store]:
     return lambda: SqliteStore(config.server.state_dir / "smppd.db")
 
 
+def global_reactor() -> Any:
+    """The process's own; imported when something is to run, since that installs it."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
 def threaded(reactor: Any) -> tuple[Run, ThreadPool]:
     """Turns in one thread of their own: a slow sync keeps no enquire_link waiting."""
     pool = ThreadPool(1, 1, "turn")
@@ -214,11 +221,9 @@ def start(reactor: Any, config: Config, log: Callable[..., None]) -> tuple[Runni
 
 def run(config: Config, log_file: Any = None) -> int:
     """The server until SIGTERM or SIGINT. Returns the exit status; raises Refusal."""
-    from twisted.internet import reactor as global_reactor
-
     from smpp_server.web import admin
 
-    reactor: Any = global_reactor
+    reactor = global_reactor()
     state_dir = config.server.state_dir
     lock = Lock(state_dir)
     stream = log_file or sys.stderr

@@ -45,9 +45,7 @@ OUTCOMES: Mapping[int, OutcomeKind] = {
     0x45: OutcomeKind.RETRY,
     0x64: OutcomeKind.RETRY,
     0x04: OutcomeKind.SESSION,
-} | dict.fromkeys(
-    (0x03, 0x0A, 0x15, 0x48, 0x49, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4), OutcomeKind.ACCOUNT
-)
+} | dict.fromkeys((0x03, 0x0A, 0x15, 0x48, 0x49, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4), OutcomeKind.ACCOUNT)
 """command_status → what it means for a submit; all others refuse this one reply for good."""
 
 _RECEIPT_KINDS = {
@@ -104,8 +102,7 @@ class Recogniser:
         self._called: dict[str, str] = dict(self._numbers)
         self._own_octets = _own_octets(rules.texts)
         self._own_countries = {
-            number.msisdn: rules.plan.country_of(number.msisdn)
-            for number in rules.numbers.values()
+            number.msisdn: rules.plan.country_of(number.msisdn) for number in rules.numbers.values()
         }
         longest = max((len(word) for word in rules.stop_words), default=0)
         self._stop_octets = 2 * longest + 16  # UCS-2, with room for spaces and full stops
@@ -158,7 +155,8 @@ class Recogniser:
                 token = event.token  # type: ignore[union-attr]
                 seen.outcomes.append(Outcome(token, OutcomeKind.NO_ANSWER))
             elif kind is hp.Malformed:
-                self._malformed(link, event.error.partial, bind_id, seen)  # type: ignore[union-attr]
+                error = event.error  # type: ignore[union-attr]
+                self._malformed(link, error.partial, bind_id, seen)
 
     def _malformed(self, link: _Link, partial: Pdu | None, bind_id: int, seen: Seen) -> None:
         """A receipt that is readable all the same counts; the session has answered already."""
@@ -281,4 +279,3 @@ def _own_octets(texts: Mapping[str, ReplyText]) -> frozenset[bytes]:
         written.add(text.encode(reply.words, reply.data_coding))
         written.add(text.encode(reply.words, 8))
     return frozenset(written)
-

@@ -109,9 +109,7 @@ class Turn:
         known = self._store.begin(keys, lanes, now, self._ages, self._unseal)
         try:
             args = (known, standing, self._rules, self._config.rates, links, now)
-            explained = {
-                ticket: explain(contact, *args) for ticket, contact in batch.explained
-            }
+            explained = {ticket: explain(contact, *args) for ticket, contact in batch.explained}
             changes = decide(seen, *args)
             _note_alarms(changes, batch.noticed)
             self._store.commit(changes, self._vault.seal)
@@ -132,9 +130,7 @@ class Turn:
             self._last_wall_ns = min(self._last_wall_ns, wall_ns)
             standing = standing.with_(wall_ns=wall_ns, monotonic_ns=monotonic_ns)
             self._standing = standing
-        wall, fault = trust(
-            standing, self._last_wall_ns, wall_ns, monotonic_ns, self._rules.clock
-        )
+        wall, fault = trust(standing, self._last_wall_ns, wall_ns, monotonic_ns, self._rules.clock)
         day, next_day_ns = self._calendar(wall)
         return Now(wall, monotonic_ns, day, next_day_ns, fault)
 
@@ -193,9 +189,7 @@ class Turn:
             tuple(sorted(standing.alarms)),
         )
 
-    def _out(
-        self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]
-    ) -> ev.Out:
+    def _out(self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]) -> ev.Out:
         effects = changes.effects
         refusals: dict[int, list[tuple[int, int]]] = {}
         acks = batch.acks

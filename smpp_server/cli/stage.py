@@ -240,9 +240,7 @@ def perform(act: Callable[[Any], Coroutine[Any, Any, T]]) -> T | None:
 
     SIGINT and SIGTERM cancel it where it waits: its `finally` clauses still run, and may wait.
     """
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
+    reactor = app.global_reactor()
     results: list[T | Failure] = []
 
     def begin() -> None:

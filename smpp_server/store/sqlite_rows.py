@@ -53,7 +53,8 @@ FINISH = (
 )
 MOVE = (
     "UPDATE reply SET state = ?1, message_id = coalesce(nullif(?2, ''), message_id), sealed = NULL,"
-    " pad = NULL, claim = iif(?3 IS NULL, claim, NULL), prefix = iif(?3 IS NULL, prefix, NULL), ended = ?3,"
+    " pad = NULL, claim = iif(?3 IS NULL, claim, NULL), prefix = iif(?3 IS NULL, prefix, NULL),"
+    " ended = ?3,"
     " reason = coalesce(nullif(?4, ''), reason), close_journal = coalesce(?5, close_journal)"
     " WHERE id = ?6 AND state = ?7"
 )

@@ -33,9 +33,7 @@ MESSAGE_PAYLOAD = 0x0424
         lambda word: text.pack(b"ab" + word.encode() + b"cdefgh"),
     ],
 )
-def test_the_search_finds_what_is_there(
-    tmp_path: Path, written: Callable[[str], bytes]
-) -> None:
+def test_the_search_finds_what_is_there(tmp_path: Path, written: Callable[[str], bytes]) -> None:
     for n, canary in enumerate((WORDS[0], NUMBERS[0])):
         (tmp_path / f"{n}").write_bytes(b"\0\1" + written(canary) + b"\xff")
     assert {(name, canary) for name, canary, _ in found(tmp_path, WORDS, NUMBERS)} == {

@@ -14,8 +14,17 @@ import pytest
 
 from smpp_server.smpp.constants import CommandStatus
 from tests.end_to_end.server import Server, configured
-from tests.end_to_end.wire import DELIVER_SM, ENQUIRE_LINK, GENERIC_NACK, RESPONSE, UNBIND
-from tests.end_to_end.wire import Frame, Line, Port, cut
+from tests.end_to_end.wire import (
+    DELIVER_SM,
+    ENQUIRE_LINK,
+    GENERIC_NACK,
+    RESPONSE,
+    UNBIND,
+    Frame,
+    Line,
+    Port,
+    cut,
+)
 
 Vector = dict[str, Any]
 VECTORS: list[Vector] = [

@@ -539,7 +539,5 @@ def test_a_stop_confirmation_that_grew_old_gives_its_own_claim_back() -> None:
 def test_one_sender_a_thousand_times_writes_three_times() -> None:
     """Each contact past the third is only counted in memory."""
     world = World(delay_min=60)
-    writes = [
-        len(world.turn(contacts=[world.contact("+33612340001")]).claims) for _ in range(10)
-    ]
+    writes = [len(world.turn(contacts=[world.contact("+33612340001")]).claims) for _ in range(10)]
     assert writes == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]

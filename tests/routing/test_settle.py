@@ -1,5 +1,7 @@
 """What submits came to: every outcome class, receipts early and late, and what grows old."""
 
+from itertools import pairwise
+
 import pytest
 
 from routing.records import OutcomeKind, ReceiptKind, ReplyState
@@ -51,7 +53,7 @@ def test_a_pause_is_at_most_64_seconds_and_stops_the_whole_carrier() -> None:
     world.answers = dict.fromkeys(world.answers, OutcomeKind.PAUSE)
     world.turn(contacts=[world.contact("+33612340001")])
     world.until(world.true_ns + 10 * MINUTE_NS)
-    gaps = [(b - a) // 10**9 for (a, _, _), (b, _, _) in zip(world.sent, world.sent[1:])]
+    gaps = [(b - a) // 10**9 for (a, _, _), (b, _, _) in pairwise(world.sent)]
     assert gaps[:8] == [1, 2, 4, 8, 16, 32, 64, 64]
 
 

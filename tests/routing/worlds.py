@@ -24,9 +24,9 @@ from routing.records import (
     LinkRule,
     MoneyRules,
     Now,
+    OurNumber,
     Outcome,
     OutcomeKind,
-    OurNumber,
     Receipt,
     ReceiptKind,
     ReplyKind,
@@ -126,7 +126,7 @@ class World:
         self.carriers = dict(links or {"main": "acme"})
         limits = limits or {}
         none = Limits()
-        called = {name: "default" for name in numbers} | dict(campaigns or {})
+        called = dict.fromkeys(numbers, "default") | dict(campaigns or {})
         self.rules = Rules(
             campaigns={
                 name: Campaign(

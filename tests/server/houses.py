@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    TimeoutError,
+)
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from smpp_server import app
 from smpp_server.config import load
 from smpp_server.config_records import Config
-from smpp_server.store import Store
-from smpp_server.store.sqlite import SqliteStore
 from smpp_server.smsc_invoice import Price, Prices
 from smpp_server.smsc_plan import Account, Text
 from smpp_server.smsc_simulator import Simulator
+from smpp_server.store import Store
+from smpp_server.store.sqlite import SqliteStore
 from tests.server.configs import REPLIES, write
 
 OURS, ANNA, BERT = "33937000001", "33612340001", "33612340002"
@@ -139,7 +144,7 @@ class Net(MemoryReactorClock):
         self.cables: list[Cable] = []
         self.dialled_s: list[float] = []
 
-    def connectTCP(self, host, port, factory, timeout=30, bindAddress=None):  # type: ignore
+    def connectTCP(self, host, port, factory, timeout=30, bindAddress=None):  # type: ignore[no-untyped-def]
         connector = super().connectTCP(host, port, factory, timeout, bindAddress)
         self.dialled_s.append(self.seconds())
         if self.mode == "open":
@@ -168,7 +173,7 @@ class Net(MemoryReactorClock):
         moved = True
         while moved:
             self.advance(0)
-            moved = any([cable.carry() for cable in list(self.cables)])
+            moved = sum([cable.carry() for cable in list(self.cables)]) > 0
             moved = moved or any(call.getTime() <= self.seconds() for call in self.calls)
 
     def pass_s(self, span_s: float) -> None:

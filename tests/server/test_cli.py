@@ -243,10 +243,14 @@ def test_explain_with_and_without_a_server(lodge: Lodge, tmp_path: Path) -> None
     assert "it would wait: no funds" in shown.output
     assert smppd("explain", "38200", *at).output.startswith("Silent: short code.")
     assert json.loads(smppd("explain", "33612340001", "--json", *at).output)["running"]
-    write(tmp_path / "other", BASE) if (tmp_path / "other").mkdir() is None else None
-    alone = smppd("explain", "33612340001", "--config", tmp_path / "other" / "server.toml")
-    assert alone.output.startswith("No server runs: decided on configuration and database alone.")
-    assert "0.0495, not bound" in alone.output
+    (tmp_path / "other").mkdir()
+    other = write(tmp_path / "other", BASE)
+    alone = process("-m", "smpp_server", "explain", "33612340001", "--config", other)
+    assert alone.stdout.startswith("No server runs: decided on configuration and database alone.")
+    assert "0.0495, not bound" in alone.stdout
+    nobody = process("-m", "smpp_server", "explain", "1", "--to", "nobody", "--config", other)
+    assert nobody.returncode == 1
+    assert nobody.stderr == 'smppd: there is no number of ours named "nobody"; there is main\n'
 
 
 def test_a_path_too_long_for_a_socket_is_reached(lodge: Lodge, tmp_path: Path) -> None:
@@ -368,7 +372,11 @@ def test_what_is_typed() -> None:
 
 def test_the_load_comes_to_what_it_says() -> None:
     """Who texts again is counted: replies are as many as senders."""
-    for load_, senders in ((Load(10, 0, 1, 0), 10), (Load(20, 0, 1, 5), 16), (Load(7, 0, 1, 1), 1)):
+    for load_, senders in (
+        (Load(10, 0, 1, 99), 10),
+        (Load(20, 0, 1, 5), 16),
+        (Load(7, 0, 1, 2), 4),
+    ):
         sources = [text.source for text in people(load_)]
         assert len(sources) == load_.texts
         assert len(set(sources)) == expected(load_).replies, load_

@@ -1,5 +1,7 @@
 """The life of links: attempts, binds, pairs, alarms, keep-alive, and what ends a bind."""
 
+from itertools import pairwise
+
 import pytest
 
 from smpp_server.config_records import SECOND_NS
@@ -29,7 +31,7 @@ password = "{PASSWORD}"
 def gaps(town: Town) -> list[float]:
     """Seconds between attempts to connect."""
     times = town.net.dialled_s
-    return [round(later - earlier, 3) for earlier, later in zip(times, times[1:], strict=False)]
+    return [round(later - earlier, 3) for earlier, later in pairwise(times)]
 
 
 def test_binds_as_a_transceiver(build: Build) -> None:

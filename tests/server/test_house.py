@@ -1,59 +1,37 @@
-"""The house: acks and submits leave after the commit only, back-pressure, alarms, commands."""
+"""The house: what leaves only after the commit, back-pressure, a store that fails, commands."""
 
-from collections.abc import Callable, Iterator
+import sqlite3
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from smpp_server import house as house_module
-from smpp_server.smpp.schema import AlertNotification
-from smpp_server.smpp.codec import encode
-from tests.server.houses import ANNA, BERT, OURS, Town, settings
+from smpp_server.store.sqlite import SqliteStore
+from tests.server.houses import Town
 
-Build = Callable[..., Town]
-
-
-@pytest.fixture
-def build(tmp_path: Path) -> Iterator[Build]:
-    """Makes towns; at the end no timer is left."""
-    made: list[Town] = []
-
-    def make(text: str = "", **options: str) -> Town:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Town(folder, text, **options))
-        return made[-1]
-
-    yield make
-    for town in made:
-        town.end()
+CROWD = [f"336123400{n:02}" for n in range(40)]
+SAID_NO = "the store cannot write now; nothing was changed"
+FAILED, WELL = ("store_failed", "", True), ("store_failed", "", False)
 
 
-def test_a_text_is_answered(build: Build) -> None:
-    town = build().start()
-    assert town.state() == "bound"
-    town.texts(ANNA)
-    assert town.replied() == [ANNA]
-    assert town.smsc.counts.confirmed == 1 and town.smsc.idle
-    town.texts(ANNA)
-    assert town.replied() == [ANNA]
+class Broken(sqlite3.Connection):
+    """A database whose COMMIT fails while told to."""
+
+    failing = False
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # type: ignore[override]
+        if sql == "COMMIT" and Broken.failing:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)
 
 
-def test_a_clean_start_raises_no_alarm(build: Build) -> None:
-    town = build().start()
-    town.net.pass_s(200)
-    assert town.alarms == []
+def fragile(town: Town) -> None:
+    """From the next opening on, the disk of this town may fail."""
 
+    def opened(path: Path) -> SqliteStore:
+        if Broken.failing and town.full:
+            raise house_module.Failure(OSError()).type("no space")
+        return SqliteStore(
+            path, lambda *args, **options: sqlite3.connect(*args, factory=Broken, **options)
+        )
 
-def test_ack_and_submit_leave_after_the_commit_in_one_write(build: Build) -> None:
-    town = build().start()
-    town.run.slow = True
-    written = len(town.net.cable.near.writes)
-    town.texts(ANNA, BERT)
-    assert len(town.net.cable.near.writes) == written
-    town.run.work()
-    assert len(town.net.cable.near.writes) == written + 1
-    town.net.settle()
-    town.run.work()
-    assert town.replied() == [ANNA, BERT]
-    assert town.smsc.counts.confirmed == 2
+    town.disk = opened

@@ -34,7 +34,10 @@ def reply(reply_id: int, msisdn: str = "33612345678") -> Reply:
     )
 
 
-def begin(store: SqliteStore, keys: Keys = Keys(), room: int = 0) -> Known:
+NO_KEYS = Keys()
+
+
+def begin(store: SqliteStore, keys: Keys = NO_KEYS, room: int = 0) -> Known:
     """Open the turn's transaction."""
     return store.begin(keys, {LANES[0]: room}, NOW, AGES, unseal)
 

@@ -119,7 +119,8 @@ def test_a_newer_schema_is_refused_untouched(path: Path) -> None:
         "CREATE TABLE bookmarks (url)",
         "PRAGMA application_id = 77",
         "PRAGMA user_version = 1",
-        f"CREATE TABLE a (b); PRAGMA application_id = {APPLICATION_ID + 1}; PRAGMA user_version = 1",
+        f"CREATE TABLE a (b); PRAGMA application_id = {APPLICATION_ID + 1};"
+        " PRAGMA user_version = 1",
     ],
 )
 def test_another_programs_database_is_refused_untouched(path: Path, script: str) -> None:

@@ -86,7 +86,7 @@ def test_a_full_disk_fails_the_whole_turn(ways: dict[str, Full], tmp_path: Path)
         wait(store, range(1, 11), sealed)
         with full(store, folder):  # type: ignore[attr-defined]
             for _ in range(2):
-                with pytest.raises(StoreFailed, match="SQLITE_(FULL|IOERR_WRITE)") as caught:
+                with pytest.raises(StoreFailed, match=r"SQLITE_(FULL|IOERR_WRITE)") as caught:
                     wait(store, range(11, 1011), sealed)
                 assert caught.value.__cause__ is None  # no value of a row in any report
                 known = begin(store, Keys(outcomes=range(1100)))

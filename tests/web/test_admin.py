@@ -1,4 +1,4 @@
-"""The admin socket: what it answers, what it refuses, and that nothing of a person leaks from it."""
+"""The admin socket: what it answers, what it refuses, and that it tells nothing of a person."""
 
 import json
 import socket
