@@ -7,7 +7,7 @@ as n batches of one.
 from collections.abc import Mapping, Sequence
 
 from routing.answer import answer
-from routing.budget import REFUSALS
+from routing.budget import FUNDS_REFUSAL, REFUSALS
 from routing.draft import Draft, largest_text, limits_of
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
@@ -113,7 +113,8 @@ def _obey(draft: Draft, command: Command) -> str:
         draft.post(0, "given", command.nanos)
         draft.purse.add(command.nanos)
         draft.unpark(REFUSALS)
-        _end_money_alarms(draft)
+        if draft.purse.refusal(1) != FUNDS_REFUSAL:
+            draft.end_alarm("no_funds", FUNDS_REFUSAL)
         draft.changes.audit.append((name, f"{command.nanos} nanos"))
     elif name == "hold":
         draft.hold(scope, "operator", 0)
@@ -143,10 +144,10 @@ def _start_clock_again(draft: Draft) -> None:
 
 
 def _end_money_alarms(draft: Draft) -> None:
-    """A budget that stops no lane and has something left alarms no longer."""
+    """A budget that stops no lane alarms no longer."""
     parked = {park.reason for park in draft.parks.values()}
     for reason in REFUSALS:
-        if reason not in parked and draft.purse.refusal(1) != reason:
+        if reason not in parked:
             draft.end_alarm("no_funds", reason)
 
 

@@ -25,7 +25,7 @@ from routing.standing import (
 from routing.throttle import EMPTY, HOUR_NS, SECOND_NS, add, advance
 
 PAUSE_FIRST_NS = SECOND_NS
-PAUSE_STEPS = 6  # 1, 2, 4 ... 64 s
+PAUSE_STEPS = 7  # 1, 2, 4 ... 64 s
 PAUSE_CALM_NS = 10 * SECOND_NS  # each calm span takes one step back
 ACCOUNT_PROBE_NS = 600 * SECOND_NS  # a held account is probed by one submit this often
 EQUAL_REFUSALS = 5

@@ -106,7 +106,7 @@ def test_an_account_without_credit_burns_nothing() -> None:
         10:21  tick                  → -
         10:22  main says 0002 refused → -
         10:30  main answers accepted → -
-        10:32  -                     → sends 0001, alarm account_held ends, sends 0002
+        10:32  -                     → sends 0001, sends 0002, alarm account_held ends
         """,
     )
     assert [row.reply.attempts for row in world.store.rows.values()] == [0, 0]
@@ -120,7 +120,7 @@ def test_a_released_link_is_probed_by_one_submit() -> None:
         10:00  +33612340001 texts      → sends 0001, alarm account_held
         10:01  +33612340002 texts      → waits until 10:01
         10:02  main answers nothing    → -
-        10:02  operator release main   → alarm account_held ends, sends 0001
+        10:02  operator release main   → sends 0001, alarm account_held ends
         10:03  tick                    → -
         10:04  main says 0001 accepted → sends 0002
         """,
@@ -172,10 +172,10 @@ def test_three_unanswered_rebind_and_probe() -> None:
         10:01  main says 0003 no answer → unknown 0003, rebind main, alarm submits_unanswered
         10:02  +33612340004 texts       → sends 0004
         10:02  +33612340005 texts       → waits until 10:02
-        10:03  main says 0004 refused   → refused 0004, sends 0005
+        10:03  main says 0004 refused   → sends 0005, refused 0004
         10:03  +33612340006 texts       → waits until 10:03
         10:03  +33612340007 texts       → waits until 10:03
-        10:04  main says 0005 accepted  → alarm submits_unanswered ends, sends 0006, sends 0007
+        10:04  main says 0005 accepted  → sends 0006, sends 0007, alarm submits_unanswered ends
         """,
     )
 
