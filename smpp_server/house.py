@@ -26,6 +26,7 @@ REOPEN_MOST_S = 60
 SOFT_OCTETS = 4 << 20  # waiting for a turn: stop reading binds that owe us no response
 HEAVY_OCTETS = 2 << 10  # a batch whose turn is worth waiting for
 PATIENCE_S = 0.05
+LOOK_AGAIN = ev.LinkChanged("")
 HARD_OCTETS = 32 << 20  # stop reading every bind
 
 DRAIN_LOOK_S = 0.05
@@ -70,7 +71,7 @@ class House:
         self._reopen = reopen
         self._tell_alarm = tell_alarm
         self._events: list[ev.Event] = []
-        self._octets = 0
+        self._octets = 0  # of the reads the events came from
         self._busy = False
         self._down = False
         self._closed = False
@@ -202,8 +203,8 @@ class House:
         heavy, self._octets = self._octets >= HEAVY_OCTETS, 0
         self._busy = True
         facts = [link.fact() for link in self.links.values()]
-        wall_ns, monotonic_ns = self._clocks.wall_ns(), self._clocks.monotonic_ns()
-        done = self._run(lambda: self.turn(events, facts, wall_ns, monotonic_ns))
+        now = (self._clocks.wall_ns(), self._clocks.monotonic_ns())
+        done = self._run(lambda: self.turn(events, facts, *now))
         done.addCallbacks(self._done, self._failed, errbackArgs=(events,))
         done.addErrback(self._bug)
         if heavy and self._busy:
@@ -286,10 +287,7 @@ class House:
             self._wake.cancel()
         self._wake = None
         if wait_ns >= 0:
-            self._wake = self.reactor.callLater(seconds(wait_ns), self._look_again)
-
-    def _look_again(self) -> None:
-        self.offer(ev.LinkChanged(""))
+            self._wake = self.reactor.callLater(seconds(wait_ns), self.offer, LOOK_AGAIN)
 
     def _ticked(self) -> None:
         self._tick = self.reactor.callLater(TICK_S, self._ticked)

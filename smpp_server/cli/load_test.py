@@ -35,7 +35,7 @@ class Load(NamedTuple):
     texts: int
     rate: int  # texts a second; 0: as fast as they are taken
     window: int
-    again: int  # of every so many texts one comes from a sender who has texted before; 0: none
+    again: int  # 2 or more: of every so many texts one is from the sender of the text before it
 
 
 class Result(NamedTuple):
@@ -63,8 +63,13 @@ class Progress(Protocol):
               help="Texts a second; 0: as fast as they are taken.")  # fmt: skip
 @click.option("--window", default=100, show_default=True, type=click.IntRange(1, 10_000),
               help="Unanswered texts, and unanswered replies, at once.")  # fmt: skip
-@click.option("--again", default=10, show_default=True, type=click.IntRange(0),
-              help="Every so many-th text is from someone answered already; 0: none.")  # fmt: skip
+@click.option(
+    "--again",
+    default=10,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Of every so many texts one is from somebody answered already.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def load_test(texts: int, rate: int, window: int, again: int, as_json: bool) -> None:
     """Send a load of texts through simulator and server, and compare the books at the end.
@@ -140,8 +145,7 @@ def people(load: Load) -> Iterator[Text]:
 
 def expected(load: Load) -> Books:
     """What this load must come to, by a third way of counting: the prices of the stage."""
-    again = sum(1 for n in range(load.again - 1, load.texts, load.again) if n) if load.again else 0
-    replies = load.texts - again
+    replies = load.texts - load.texts // load.again
     return Books(replies, replies * 49_500_000, load.texts, load.texts * 1_000_000)
 
 

@@ -1,19 +1,30 @@
-"""What the tables do not reach: the journal's faults, the reply table's own laws, explain, clocks."""
-
-from pathlib import Path
+"""What the tables do not reach: the journal's faults, the reply table, explain, clocks."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing import ledger, throttle
+from routing import ledger, settle, throttle
+from routing.answer import answer
+from routing.budget import REFUSALS
+from routing.draft import Draft
 from routing.explain import explain
-from routing.policy import decide, trust
-from routing.records import ClockRules, Limits, OutcomeKind, ReceiptKind, ReplyState
+from routing.policy import trust
+from routing.records import (
+    ClockRules,
+    Limits,
+    OutcomeKind,
+    ReceiptKind,
+    Reply,
+    ReplyKind,
+    ReplyState,
+    Silence,
+)
+from routing.release import release
 from routing.reply import OURS, PEERS, TABLE, ReplyError, ReplyEvent, diagram, move
-from routing.standing import ALL, Command, Hold, Known, Seen, Standing
+from routing.standing import ALL, Claim, Command, Hold, Known, Park, Pause, Seen, Standing, Stored
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
-from tests.routing.worlds import World, now_at, outcome, play
+from tests.routing.worlds import World, outcome
 
 DAYS_30 = 30 * DAY_NS
 CLOCK = ClockRules(6 * HOUR_NS, DAYS_30)
@@ -178,24 +189,135 @@ def test_a_receipt_held_for_another_reply_is_not_this_ones() -> None:
     assert len({done.state for done in changes.finished}) == 2
 
 
+def drafted(world: World, known: Known | None = None, **standing: object) -> Draft:
+    """A turn that has just begun."""
+    known = known or Known(balances=dict(world.store.balances))
+    begun = world.standing.with_(**standing)
+    return Draft(known, begun, world.rules, world.rates, world.facts(), world.now())
+
+
+def stored(state: ReplyState, price: int = 5) -> Stored:
+    return Stored(1, state, "acme", "main", "relou", price, 3, "2026-11-24", b"claim")
+
+
 def test_not_billed_after_all_gives_the_money_back() -> None:
-    """The CDR does not bill what was assumed sent: a correction."""
-    assert move(ReplyState.ASSUMED_SENT, ReplyEvent.NOT_BILLED).next is ReplyState.REFUSED
+    """The CDR does not bill what was assumed sent: a correction, and the budgets have it again."""
+    draft = drafted(World(budget_day="1.00"))
+    settle.apply(draft, stored(ReplyState.ASSUMED_SENT), ReplyEvent.NOT_BILLED)
+    assert draft.entries == [(1, "correction", 5, 3)] and draft.purse.days == {"2026-11-24": -5}
 
 
-def test_limits_of_a_config_without_anything() -> None:
+def test_delivered_after_all_is_posted_again() -> None:
+    """A receipt against the books: what was released is reserved and settled, with an alarm."""
+    draft = drafted(World())
+    settle.apply(draft, stored(ReplyState.REFUSED), ReplyEvent.DELIVERED)
+    assert [entry[1] for entry in draft.entries] == ["reserve", "settle"]
+    assert ("ledger", "acme") in draft.alarms
+    billed = drafted(World(billed=["acme"]))
+    settle.apply(billed, stored(ReplyState.REFUSED), ReplyEvent.DELIVERED)
+    assert billed.entries == []  # the refusal was settled when it came
+
+
+def test_a_contact_for_nobody_costs_nothing() -> None:
+    world = World(inbound="0.01")
+    contact = world.contact("+33612340001")._replace(number="", silence=Silence.NOT_OURS)
+    changes = world.turn(contacts=[contact])
+    assert changes.tallies["silent: called number is not ours"] == 1 and changes.journal is None
+
+
+def test_a_claim_from_the_future_begins_now() -> None:
     world = World()
-    known = Known(balances=world.store.balances)
-    args = (known, Standing(), world.rules, world.rates, [], now_at(DAY_NS))
-    assert decide(Seen(), *args) == decide(Seen(), *args)
-    assert Path(__file__).name  # this file stands beside the tables
+    world.turn(contacts=[world.contact("+33612340001")])
+    [(key, claim)] = world.store.claims.items()
+    world.store.claims[key] = claim._replace(period_start_ns=world.wall_ns + 400 * DAY_NS)
+    changes = world.turn(contacts=[world.contact("+33612340001")])
+    assert changes.claims[key].period_start_ns == world.now().wall_ns
 
 
-def test_what_waits_wakes_when_its_carrier_rests_over() -> None:
-    play(
-        World(),
-        """
-        10:00  main answers pause  → -
-        10:00  +33612340001 texts  → sends 0001, alarm throttled
-        """,
+def test_a_claim_without_a_reply_moves_alone() -> None:
+    world = World()
+    world.epochs = (2, 1)
+    contact = world.contact("+33612340001")
+    assert contact.keys is not None
+    old = (contact.keys.claims[1], "default")
+    claim = Claim(1, 1, world.wall_ns, 1, 0)
+    known = Known(balances=dict(world.store.balances), claims={old: claim}, epoch=2)
+    draft = drafted(world, known)
+    answer(draft, [contact])
+    assert draft.changes.claims_dropped == [old] and draft.changes.claims_moved == []
+
+
+def test_two_stops_in_one_batch_cancel_each_their_own() -> None:
+    world = World(delay_min=60, confirm_stop=True)
+    senders = ["+33612340001", "+33612340002"]
+    world.turn(contacts=[world.contact(sender) for sender in senders])
+    world.down.add("main")
+    changes = world.turn(contacts=[world.contact(sender, stop=True) for sender in senders])
+    assert sorted(changes.cancelled) == [(1, "opt-out"), (2, "opt-out")]
+    changes = world.turn(contacts=[world.contact(senders[0], stop=True)])
+    assert changes.cancelled == []  # the confirmation that waits is not a reply to be cancelled
+
+
+def test_stop_words_cancel_replies_and_not_confirmations() -> None:
+    world = World(confirm_stop=True)
+    contact = world.contact("+33612340001", stop=True)
+    keys = contact.keys
+    assert keys is not None
+    draft = drafted(world)
+    draft.known.stopped = {
+        7: Reply(7, "default", "relou", ReplyKind.STOP_CONFIRMATION, "fr.stop", 1, "FR",
+                 keys.claims[0], 1, keys.prefix, 0, 0, 0, "")
+    }  # fmt: skip
+    answer(draft, [contact])
+    assert draft.changes.cancelled == []
+
+
+def test_money_that_came_back_wakes_only_lanes_that_wait_for_money() -> None:
+    parks = {("a", "x"): Park("no funds", 0), ("b", "x"): Park("cap per hour", 1 << 62)}
+    draft = drafted(World(), parks=parks)
+    draft.unpark(REFUSALS)
+    assert list(draft.parks) == [("b", "x")]
+
+
+def test_the_clock_that_is_accepted_opens_parked_lanes() -> None:
+    world = World()
+    world.standing = world.standing.with_(
+        parks={("relou", "default"): Park("cap per day", 1 << 62)}
     )
+    world.turn(commands=[Command(1, "accept-clock")])
+    assert not world.standing.parks
+
+
+def test_the_alarm_of_a_full_list_lasts_until_a_tenth_is_free() -> None:
+    world = World(max_waiting=20, delay_min=60)
+    numbers = [f"+336123400{i:02}" for i in range(20)]
+    world.turn(contacts=[world.contact(number) for number in numbers])
+    assert ("queue_full", ALL) in world.standing.alarms
+    world.turn(contacts=[world.contact(numbers[0], stop=True)])
+    assert ("queue_full", ALL) in world.standing.alarms
+    world.turn(contacts=[world.contact(number, stop=True) for number in numbers[1:4]])
+    assert ("queue_full", ALL) not in world.standing.alarms
+
+
+def test_what_is_gone_is_not_cancelled_twice() -> None:
+    world = World()
+    old = Reply(7, "default", "relou", ReplyKind.REPLY, "fr.1", 1, "FR", b"c", 1, b"p", 0, 0, 0, "")
+    draft = drafted(world, Known(balances=world.store.balances, too_old=[old], waiting=1))
+    draft.gone.add(7)
+    release(draft)
+    assert draft.changes.cancelled == []
+
+
+def test_a_paused_carrier_says_when_it_may_be_tried() -> None:
+    world = World(delay_min=0)
+    resumes = world.true_ns - world.started_ns + 5 * SECOND_NS
+    world.standing = world.standing.with_(pauses={"acme": Pause(resumes, 1)})
+    changes = world.turn(contacts=[world.contact("+33612340001")])
+    assert not changes.effects.submits and 0 < changes.effects.wake_in_ns <= 5 * SECOND_NS
+
+
+def test_only_the_limit_that_blocks_says_when() -> None:
+    limits = {"link/main": Limits(tps_segments=1, segments_per_hour=9)}
+    begun = throttle.Throttle(limits, {}, {}, 1, SECOND_NS, HOUR_NS)
+    assert begun.wake_ns(["link/main"], "tps", 1) == (SECOND_NS, 0)
+    assert begun.wake_ns(["link/main"], "hour", 1) == (0, 0)  # it does not block

@@ -4,7 +4,8 @@ import pytest
 
 from routing.records import OutcomeKind, ReplyState
 from routing.standing import Command
-from tests.routing.worlds import World, outcome, play
+from tests.routing.plays import play
+from tests.routing.worlds import World, outcome
 
 CENTS_5 = 50_000_000
 

@@ -5,55 +5,36 @@ A table has one line an event: time, who, what → what came of it since the lin
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Any
 
 from routing.ledger import Entry, read_entries
 from routing.money import parse_nanos
-from routing.numbering import Home, Mark, MoForm, Plan
+from routing.numbering import MoForm
 from routing.policy import decide, quota, trust
 from routing.rate_card import RateCard, parse_rows
 from routing.records import (
-    Campaign,
-    Carrier,
-    ClockRules,
     Contact,
-    Limits,
     LinkFact,
-    LinkRule,
-    MoneyRules,
     Now,
-    OurNumber,
     Outcome,
     OutcomeKind,
     Receipt,
     ReceiptKind,
     ReplyKind,
     ReplyState,
-    ReplyText,
-    Retention,
-    Rules,
     SenderKeys,
     Silence,
 )
 from routing.standing import Changes, Command, Known, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.model import Model
+from tests.routing.shapes import PLAN, Shape, rules_of
 
 MINUTE_NS = 60 * SECOND_NS
 MIDNIGHT = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp()) * SECOND_NS  # day 0 of the tables
-OURS = "33644649021"
-PLAN = Plan.of(
-    {
-        "336": {11: Mark("FR", None)},
-        "338": {11: Mark("FR", "never")},
-        "491": {13: Mark("DE", None)},
-        "447": {12: Mark("GB", None)},
-    },
-    {"FR": Home("0", ("33",))},
-    "FR",
-)
 FAULTS = {
     "alphanumeric": Silence.ALPHANUMERIC,
     "short": Silence.SHORT,
@@ -95,113 +76,31 @@ def now_at(wall_ns: int, monotonic_ns: int = SECOND_NS, fault: str = "") -> Now:
 class World:
     """A model store, standing, clocks and links. Each `turn` is one batch, checked and stored."""
 
-    def __init__(
-        self,
-        *,
-        delay_min: int = 0,
-        spread_min: int = 0,
-        claim_days: int = 7,
-        max_replies: int = 1,
-        max_age_h: int = 24,
-        confirm_stop: bool = False,
-        numbers: Mapping[str, tuple[str, ...]] | None = None,  # name → links
-        links: Mapping[str, str] | None = None,  # name → carrier
-        limits: Mapping[str, Limits] | None = None,  # scope → limits
-        cards: Mapping[str, RateCard] | None = None,  # carrier → card
-        campaigns: Mapping[str, str] | None = None,  # number → campaign
-        billed: Sequence[str] = (),  # carriers that bill refused submits
-        untracked: Sequence[str] = (),  # carriers that are asked for no receipts
-        segments: int = 1,
-        funds: str = "100.00",
-        budget_day: str | None = None,
-        budget_total: str | None = None,
-        inbound: str = "0",
-        inbound_reserve: str = "0",
-        max_waiting: int = 1000,
-        window: int = 10,
-        unknown_max: int = 1000,
-        at: str = "10:00",
-    ) -> None:
-        numbers = numbers or {"relou": ("main",)}
-        self.carriers = dict(links or {"main": "acme"})
-        limits = limits or {}
-        none = Limits()
-        called = dict.fromkeys(numbers, "default") | dict(campaigns or {})
-        self.rules = Rules(
-            campaigns={
-                name: Campaign(
-                    name,
-                    delay_min * MINUTE_NS,
-                    spread_min * MINUTE_NS,
-                    claim_days * DAY_NS,
-                    max_replies,
-                    max_age_h * HOUR_NS,
-                    frozenset({"FR"}),
-                    confirm_stop,
-                )
-                for name in sorted(set(called.values()))
-            },
-            numbers={
-                name: OurNumber(
-                    name,
-                    str(int(OURS) + index),
-                    called[name],
-                    "fr.1",
-                    "fr.stop" if confirm_stop else "",
-                    ways,
-                    limits.get(f"number/{name}", none),
-                    parse_nanos(inbound),
-                )
-                for index, (name, ways) in enumerate(numbers.items())
-            },
-            carriers={
-                name: Carrier(
-                    name, limits.get(f"carrier/{name}", none), name in billed, name not in untracked
-                )
-                for name in self.carriers.values()
-            },
-            links={
-                name: LinkRule(name, carrier, limits.get(f"link/{name}", none))
-                for name, carrier in self.carriers.items()
-            },
-            texts={
-                "fr.1": ReplyText("fr.1", "fr", "words", 0, segments),
-                "fr.stop": ReplyText("fr.stop", "fr", "stop words", 0, 1),
-            },
-            plan=PLAN,
-            money=MoneyRules(
-                "EUR",
-                None if budget_day is None else parse_nanos(budget_day),
-                None if budget_total is None else parse_nanos(budget_total),
-                parse_nanos(inbound_reserve),
-            ),
-            retention=Retention(7 * DAY_NS, 3 * DAY_NS, 100 * DAY_NS, 14 * DAY_NS),
-            clock=ClockRules(6 * HOUR_NS, 30 * DAY_NS),
-            stop_words=frozenset({"STOP"}),
-            max_waiting=max_waiting,
-            unknown_max_hour=unknown_max,
-        )
-        self.rates = dict(cards or {}) or {
+    def __init__(self, **how: Any) -> None:
+        shape = Shape(**how)
+        self.rules = rules_of(shape)
+        self.carriers = dict(shape.links or {"main": "acme"})
+        self.rates = dict(shape.cards or {}) or {
             name: card("33 0.05 FR") for name in self.carriers.values()
         }
-        self.store = Model(max_age_h * HOUR_NS, 7 * DAY_NS, 3 * DAY_NS)
+        self.store = Model(shape.max_age_h * HOUR_NS, 7 * DAY_NS, 3 * DAY_NS)
         self.standing = Standing()
-        self.wall_ns = self.true_ns = time_of(at)  # what the clock says, and what it is
+        self.wall_ns = self.true_ns = time_of(shape.at)  # what the clock says, and what it is
         self.started_ns = self.true_ns - SECOND_NS  # so that the monotonic clock is never 0
-        self.window = window
+        self.window = shape.window
         self.down: set[str] = set()
         self.epochs: tuple[int, ...] = (1,)
         self.answers: dict[str, OutcomeKind | None] = dict.fromkeys(
             self.carriers, OutcomeKind.ACCEPTED
         )
         self.outcomes: list[Outcome] = []  # responses on their way to us
-        self.sent: list[tuple[int, str, int]] = []  # (true time, link, segments)
+        self.sent: list[tuple[int, str, int]] = []  # (true time, link, shape.segments)
         self.wake_ns: int | None = None
         self.tick_ns: int | None = None  # true time of the next housekeeping, None: none
         self.said: list[str] = []
         self.changes = Changes(self.standing)
-        if funds != "0":
-            self.turn(commands=[Command(1, "fund", "", parse_nanos(funds))])
+        if shape.funds != "0":
+            self.turn(commands=[Command(1, "fund", "", parse_nanos(shape.funds))])
         self.said.clear()
 
     # one turn
@@ -398,52 +297,3 @@ def clock(wall_ns: int) -> str:
     minutes, rest = divmod(rest, MINUTE_NS)
     text = f"{days}d" * bool(days) + f"{minutes // 60:02}:{minutes % 60:02}"
     return text + f":{rest // SECOND_NS:02}" * bool(rest)
-
-
-def play(world: World, table: str) -> None:
-    """Run every line of a table and compare all that came of it; lines are numbered from 1."""
-    lines = [line.strip() for line in table.strip().splitlines()]
-    found = []
-    for line in lines:
-        when, rest = line.split(maxsplit=1)
-        what, _, _ = rest.partition("→")
-        world.until(time_of(when))
-        act(world, what.split())
-        world.settle()
-        said, world.said = world.said, []
-        found.append(f"{when} {' '.join(what.split())} → {', '.join(said) or '-'}")
-    wanted = [" ".join(line.split()) for line in lines]
-    assert found == wanted, "\n".join(["it came to", *found])
-
-
-def act(world: World, words: list[str]) -> None:
-    """Who does what: the vocabulary of the tables."""
-    match words:
-        case ["-"]:
-            pass
-        case ["tick"]:
-            world.turn(tick=True)
-        case ["operator", "funds", amount]:
-            world.turn(commands=[Command(1, "fund", "", parse_nanos(amount))])
-        case ["operator", command, *scope]:
-            world.turn(commands=[Command(1, command, "".join(scope))])
-        case ["clock", "says", when]:
-            world.wall_ns = time_of(when)
-            world.turn()
-        case [link, "is", state]:
-            {"down": world.down.add, "up": world.down.discard}[state](link)
-            world.turn()
-        case [link, "answers", *kind]:
-            world.answers[link] = None if kind == ["nothing"] else OutcomeKind(" ".join(kind))
-        case [link, "says", sender, *kind]:
-            said = outcome(world.rows(sender)[-1], OutcomeKind(" ".join(kind)))
-            world.turn(outcomes=[said])
-        case [address, "receipt", kind, *candidates]:
-            receipt = world.receipt(address[1:], ReceiptKind(kind), *candidates)
-            world.turn(receipts=[receipt])
-        case [address, "texts", *to]:
-            world.turn(contacts=[world.contact(address, "".join(to))])
-        case [address, "stops", *to]:
-            world.turn(contacts=[world.contact(address, "".join(to), stop=True)])
-        case _:
-            raise AssertionError(f"no such line: {' '.join(words)}")

@@ -144,7 +144,9 @@ class Net(MemoryReactorClock):
         self.cables: list[Cable] = []
         self.dialled_s: list[float] = []
 
-    def connectTCP(self, host, port, factory, timeout=30, bindAddress=None):  # type: ignore[no-untyped-def]
+    def connectTCP(  # type: ignore[no-untyped-def]
+        self, host, port, factory, timeout=30, bindAddress=None
+    ):
         connector = super().connectTCP(host, port, factory, timeout, bindAddress)
         self.dialled_s.append(self.seconds())
         if self.mode == "open":

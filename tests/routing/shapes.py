@@ -1,0 +1,131 @@
+"""What worlds to decide in are made of: rules from a few figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from routing.money import parse_nanos
+from routing.numbering import Home, Mark, Plan
+from routing.rate_card import RateCard
+from routing.records import (
+    Campaign,
+    Carrier,
+    ClockRules,
+    Limits,
+    LinkRule,
+    MoneyRules,
+    OurNumber,
+    ReplyText,
+    Retention,
+    Rules,
+)
+from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
+
+MINUTE_NS = 60 * SECOND_NS
+OURS = "33644649021"
+PLAN = Plan.of(
+    {
+        "336": {11: Mark("FR", None)},
+        "338": {11: Mark("FR", "never")},
+        "491": {13: Mark("DE", None)},
+        "447": {12: Mark("GB", None)},
+    },
+    {"FR": Home("0", ("33",))},
+    "FR",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What differs from world to world."""
+
+    delay_min: int = 0
+    spread_min: int = 0
+    claim_days: int = 7
+    max_replies: int = 1
+    max_age_h: int = 24
+    confirm_stop: bool = False
+    numbers: Mapping[str, tuple[str, ...]] | None = None  # name → links
+    links: Mapping[str, str] | None = None  # name → carrier
+    limits: Mapping[str, Limits] | None = None  # scope → limits
+    cards: Mapping[str, RateCard] | None = None  # carrier → card
+    campaigns: Mapping[str, str] | None = None  # number → campaign
+    billed: Sequence[str] = ()  # carriers that bill refused submits
+    untracked: Sequence[str] = ()  # carriers that are asked for no receipts
+    segments: int = 1
+    funds: str = "100.00"
+    budget_day: str | None = None
+    budget_total: str | None = None
+    inbound: str = "0"
+    inbound_reserve: str = "0"
+    max_waiting: int = 1000
+    window: int = 10
+    unknown_max: int = 1000
+    at: str = "10:00"
+
+
+def campaign_of(name: str, shape: Shape) -> Campaign:
+    """One campaign of a world of this shape."""
+    return Campaign(
+        name,
+        shape.delay_min * MINUTE_NS,
+        shape.spread_min * MINUTE_NS,
+        shape.claim_days * DAY_NS,
+        shape.max_replies,
+        shape.max_age_h * HOUR_NS,
+        frozenset({"FR"}),
+        shape.confirm_stop,
+    )
+
+
+def rules_of(shape: Shape) -> Rules:
+    """The rules of a world of this shape."""
+    numbers = shape.numbers or {"relou": ("main",)}
+    carriers = dict(shape.links or {"main": "acme"})
+    limits = shape.limits or {}
+    none = Limits()
+    called = dict.fromkeys(numbers, "default") | dict(shape.campaigns or {})
+    return Rules(
+        campaigns={name: campaign_of(name, shape) for name in sorted(set(called.values()))},
+        numbers={
+            name: OurNumber(
+                name,
+                str(int(OURS) + index),
+                called[name],
+                "fr.1",
+                "fr.stop" if shape.confirm_stop else "",
+                ways,
+                limits.get(f"number/{name}", none),
+                parse_nanos(shape.inbound),
+            )
+            for index, (name, ways) in enumerate(numbers.items())
+        },
+        carriers={
+            name: Carrier(
+                name,
+                limits.get(f"carrier/{name}", none),
+                name in shape.billed,
+                name not in shape.untracked,
+            )
+            for name in carriers.values()
+        },
+        links={
+            name: LinkRule(name, carrier, limits.get(f"link/{name}", none))
+            for name, carrier in carriers.items()
+        },
+        texts={
+            "fr.1": ReplyText("fr.1", "fr", "words", 0, shape.segments),
+            "fr.stop": ReplyText("fr.stop", "fr", "stop words", 0, 1),
+        },
+        plan=PLAN,
+        money=MoneyRules(
+            "EUR",
+            None if shape.budget_day is None else parse_nanos(shape.budget_day),
+            None if shape.budget_total is None else parse_nanos(shape.budget_total),
+            parse_nanos(shape.inbound_reserve),
+        ),
+        retention=Retention(7 * DAY_NS, 3 * DAY_NS, 100 * DAY_NS, 14 * DAY_NS),
+        clock=ClockRules(6 * HOUR_NS, 30 * DAY_NS),
+        stop_words=frozenset({"STOP"}),
+        max_waiting=shape.max_waiting,
+        unknown_max_hour=shape.unknown_max,
+    )

@@ -1,0 +1,89 @@
+"""What the command line plays: typed texts, loads, the demo, simulator and server together."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smpp_server.cli.load_test import Load, expected, people, percentile_ms
+from smpp_server.cli.stage import typed
+from tests.server.test_cli import process, smppd
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_what_is_typed() -> None:
+    assert typed("33612340001 Bonsoir !\n") == ("33612340001", "Bonsoir !")
+    assert typed("+33612340001  hi") == ("33612340001", "hi")
+    for line in ("", "33612340001", "33612340001  ", "hello 1", "336١2 x", "3" * 21 + " x"):
+        assert typed(line) is None
+
+
+def test_the_load_comes_to_what_it_says() -> None:
+    """Who texts again is counted: replies are as many as senders."""
+    for load_, senders in (
+        (Load(10, 0, 1, 99), 10),
+        (Load(20, 0, 1, 5), 16),
+        (Load(7, 0, 1, 2), 4),
+    ):
+        sources = [text.source for text in people(load_)]
+        assert len(sources) == load_.texts
+        assert len(set(sources)) == expected(load_).replies, load_
+        assert senders == expected(load_).replies
+    assert [percentile_ms([10**6, 2 * 10**6, 3 * 10**6], p) for p in (50, 99)] == [2.0, 3.0]
+    assert percentile_ms([], 50) == 0
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_equal_books() -> None:
+    shown = process("-m", "smpp_server", "demo")
+    assert shown.returncode == 0, shown.stderr
+    assert "Equal, to the last decimal." in shown.stdout
+    assert shown.stdout.count("silent: replied already") == 3
+    for why in ("short code", "alphanumeric sender", "opted out", "country not opened"):
+        assert f"silent: {why}" in shown.stdout
+    assert shown.stderr == "" and "\x1b[" not in shown.stdout
+
+
+@pytest.mark.slow
+def test_a_load_ends_with_equal_books() -> None:
+    shown = process("-m", "smpp_server", "load-test", "--texts", 300, "--rate", 3000, "--json")
+    assert shown.returncode == 0, shown.stderr
+    value = json.loads(shown.stdout)
+    assert value["equal"] and value["ledger"] == value["invoice"]
+    assert value["ledger"]["replies"] == 270
+
+
+@pytest.mark.slow
+def test_simulator_and_server_as_two_processes(tmp_path: Path) -> None:
+    """The life of an operator: init, simulate, run, fund, look, stop."""
+    words = [sys.executable, "-m", "smpp_server"]
+    options: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+    smsc = subprocess.Popen([*words, "simulate", "--port", "0", "--text", "33612340001:Salut",
+                             "--max-messages", "1"], **pipes, **options)  # fmt: skip
+    assert smsc.stdout is not None
+    port = smsc.stdout.readline().partition("port ")[2].partition(":")[0]
+    assert smppd("init", tmp_path / "conf").exit_code == 0
+    path = tmp_path / "conf" / "server.toml"
+    text = path.read_text().replace("port = 2775", f"port = {port}")
+    path.write_text(text.replace("delay_min = 60", "delay_s = 0\nspread_s = 0"))
+    server = subprocess.Popen([*words, "run", "--config", path], stderr=subprocess.PIPE, **options)
+    try:
+        while smppd("fund", "1", "--config", path).exit_code:
+            assert server.poll() is None
+        out, _ = smsc.communicate(timeout=30)
+        assert "-> 33612340001  1 segment  Réponse automatique." in out
+        assert out.split()[-7:] == ["0.0495", "EUR", "received", "1", "text", "0.00", "EUR"], out
+        money = json.loads(smppd("status", "--json", "--config", path).output)["money"]
+        assert (money["settled_nanos"], money["reserved_nanos"]) == (49_500_000, 0)
+    finally:
+        smsc.kill()
+        server.terminate()
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 0, errors
+    assert not (tmp_path / "conf" / "state" / "admin.sock").exists()
