@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
+LEAST = 6  # a shorter form would be found by chance
 SEPTETS = 8  # alignments of packed septets (GSM 03.38 section 6.1.2.1.1)
 
 
@@ -13,10 +14,12 @@ def _packed(septets: bytes) -> bytes:
     return bits.to_bytes((7 * len(septets) + 7) // 8, "little")
 
 
-def _inside(encode_at: list[bytes], cut: int) -> Iterator[bytes]:
-    """Encodings at every alignment without the ends, which what stands beside them changes."""
-    for octets in encode_at:
-        yield octets[cut:-cut]
+def _whole(octets: bytes, before: int, size: int, bits: int, width: int) -> bytes:
+    """The octets that `size` elements of `bits` after `before` others fill alone.
+
+    `width` is how many bits an octet written carries: 8, or 6 in base64.
+    """
+    return octets[-(-before * bits // width) : (before + size) * bits // width]
 
 
 def _everywhere(octets: bytes) -> Iterator[bytes]:
@@ -24,9 +27,11 @@ def _everywhere(octets: bytes) -> Iterator[bytes]:
     yield octets
     yield octets.hex().encode()
     yield octets.hex().upper().encode()
-    shifted = [base64.b64encode(bytes(n) + octets + b"..") for n in range(3)]
-    yield from _inside(shifted, 4)
-    yield from (part.replace(b"+", b"-").replace(b"/", b"_") for part in _inside(shifted, 4))
+    for n in range(3):
+        text = base64.b64encode(bytes(n) + octets + b"..")
+        part = _whole(text, n, len(octets), 8, 6)
+        yield part
+        yield part.replace(b"+", b"-").replace(b"/", b"_")
 
 
 def _semi_octets(digits: str) -> Iterator[bytes]:
@@ -45,14 +50,15 @@ def word_forms(word: str) -> set[bytes]:
             forms |= set(_everywhere(cased.encode(charset)))
         shifted = [_packed(bytes(n) + cased.encode("ascii") + b"..") for n in range(SEPTETS)]
         for n, octets in enumerate(shifted):
-            forms |= set(_everywhere(octets[(7 * n + 6) // 8 + 1 : -3]))
+            part = octets[(7 * n + 6) // 8 + 1 : -3]
+            forms |= set(_everywhere(part)) if len(part) >= LEAST else set()
     return forms
 
 
 def number_forms(msisdn: str) -> set[bytes]:
     """The forms of a number; its national part is enough."""
     national = msisdn[-9:]
-    forms = {form for text in (national, national[::-1]) for form in word_forms(text)}
+    forms = word_forms(national) | word_forms(national[::-1])
     for octets in _semi_octets(national):
         forms |= set(_everywhere(octets))
     for value in (int(msisdn), int(national)):

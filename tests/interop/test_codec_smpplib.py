@@ -56,8 +56,9 @@ def shared(draw: st.DrawFn) -> Pdu:
         pdu.tlvs = tuple(
             given_tlvs[tag] for tag in PARAMETERS if given_tlvs.get(tag, (0, b"\0"))[1] != b"\0"
         )
-    if isinstance(pdu, s.AlertNotification):  # 65 octets in section 4.12.1, 21 in smpplib
-        pdu.source_addr, pdu.esme_addr = pdu.source_addr[:20], pdu.esme_addr[:20]
+    if isinstance(pdu, s.AlertNotification | s.DataSm):  # 65 octets in 3.4, 21 in smpplib
+        for name in {"source_addr", "esme_addr", "destination_addr"} & {f.name for f in pdu.fields}:
+            setattr(pdu, name, getattr(pdu, name)[:20])
     if hasattr(pdu, "password"):
         pdu.password = pdu.password[:8]
     return pdu

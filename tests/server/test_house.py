@@ -65,7 +65,7 @@ def test_what_comes_during_a_turn_is_the_next_batch(build: Build) -> None:
     assert town.house.status()["turns"] == turns + 2
     town.run.slow = False
     town.net.settle()
-    assert town.replied() == [ANNA, *CROWD[:5]][: len(town.replied())]
+    assert set(town.replied()) == {ANNA, *CROWD[:5]}
     assert len(town.replied()) == 6 - (ANNA in CROWD[:5])
 
 
