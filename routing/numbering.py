@@ -114,7 +114,7 @@ class Plan:
         if ton == _INTERNATIONAL and address.isdigit() and address.isascii():
             mark = self._mark(address)
             if mark is not None:
-                return Reading(address, mark[0], mark[1])
+                return Reading(address, *mark)
         return self._read_slowly(address, ton, form)
 
     def country_of(self, msisdn: str) -> str:

@@ -27,8 +27,11 @@ def release(draft: Draft) -> None:
     queues = [(lane, _queue(draft, lane)) for lane in _lanes(draft)]
     if not draft.stopped():
         active = [(lane, queue, _ways(draft, lane)) for lane, queue in queues if queue]
-        while active:  # one reply a lane a round, so that no lane starves another
+        while len(active) > 1:  # one reply a lane a round, so that no lane starves another
             active = [item for item in active if _release_one(draft, *item)]
+        for item in active:  # the last one has nobody to wait for
+            while _release_one(draft, *item):
+                pass
     for _, queue in queues:
         for reply, stored in queue:
             if not stored:

@@ -95,12 +95,16 @@ def from_octets(head: int, octets: bytes) -> Counter:
 class Gauge:
     """One limit during one turn: how many segments it still lets through."""
 
-    __slots__ = ("name", "room", "taken")
+    __slots__ = ("_size", "name", "room")
 
     def __init__(self, name: str, room: int) -> None:
         self.name = name
-        self.room = room
-        self.taken = 0
+        self.room = self._size = room
+
+    @property
+    def taken(self) -> int:
+        """Segments let through so far."""
+        return self._size - self.room
 
 
 Scope = str  # "carrier/NAME", "link/NAME" or "number/NAME"
@@ -194,4 +198,3 @@ def take(path: Iterable[Gauge], segments: int) -> None:
     """Let `segments` through every gauge. The caller has asked `blocked_by` first."""
     for gauge in path:
         gauge.room -= segments
-        gauge.taken += segments

@@ -105,7 +105,7 @@ class Recogniser:
             number.msisdn: rules.plan.country_of(number.msisdn) for number in rules.numbers.values()
         }
         longest = max((len(word) for word in rules.stop_words), default=0)
-        self._stop_octets = 2 * longest + 16  # UCS-2, with room for spaces and full stops
+        self._stop_octets = longest + 16  # with room for spaces; twice as many in UCS-2
 
     def recognise(self, events: Sequence[ev.Event]) -> Recognised:
         """One batch, in order. Never raises for what a peer sent."""
@@ -176,7 +176,7 @@ class Recogniser:
             if pdu.esm_class & _NOT_A_TEXT:
                 seen.contacts.append(Contact(ref, "", "", "", None, Silence.RECEIPT, False))
                 return
-        number = self._called_number(pdu)
+        number = self._called.get(pdu.destination_addr) or self._called_number(pdu)
         reading = self._rules.plan.read(pdu.source_addr, pdu.source_addr_ton, link.form)
         silence, stop, part = self._words(link, pdu)
         if silence is None and not number:
@@ -225,7 +225,7 @@ class Recogniser:
             return Silence.BINARY, False, part
         if octets in self._own_octets:
             return Silence.ECHO, False, part
-        if len(octets) > self._stop_octets:
+        if len(octets) > self._stop_octets and (not coding or len(octets) > self._stop_octets * 2):
             return None, False, part
         words = stop_form(text.decode(octets, coding, udhi, link.alphabet))
         return None, words in self._rules.stop_words, part
