@@ -1,0 +1,176 @@
+"""The laws of the policy, each a function of a story and its last turn.
+
+A new account is one line in LEFT, a new limit one line in SPANS, a new law one line in LAWS.
+"""
+
+from collections.abc import Callable
+
+from routing.budget import day_account, spendable
+from routing.records import Limits, ReplyKind
+from routing.records import ReplyState as S
+from routing.reply import FREES_CLAIM
+from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
+from tests.routing.stories import CENTS, PEOPLE, Law, Story, Turn
+
+CENT = 10_000_000  # nano-units
+BILLED = (S.ACCEPTED, S.DELIVERED, S.FAILED, S.CLOSED, S.ASSUMED_SENT)
+OPEN = (S.SUBMITTING, S.UNKNOWN)
+
+Balances = dict[str, int]
+
+
+def _less(limit: int | None, used: int) -> int | None:
+    return None if limit is None else limit - used
+
+
+LEFT: dict[str, Callable[[Story, Balances, str], int | None]] = {
+    "funds": lambda story, sums, day: spendable(sums, story.rules.money),
+    "day": lambda story, sums, day: _less(
+        story.rules.money.budget_day_nanos, sums.get(day_account(day), 0)
+    ),
+    "total": lambda story, sums, day: _less(
+        story.rules.money.budget_total_nanos, sums.get("reserved", 0) + sums.get("settled", 0)
+    ),
+}
+"""Account → what outbound money may still take from it, None without a limit."""
+
+SPANS: dict[str, tuple[int, Callable[[Limits], int]]] = {
+    "second": (SECOND_NS, lambda limits: limits.tps_segments),
+    "hour": (HOUR_NS, lambda limits: limits.segments_per_hour),
+    "day": (DAY_NS, lambda limits: limits.segments_per_day),
+}
+"""Name → (span, segments it may carry; 0: any number)."""
+
+
+def no_budget_is_overdrawn(story: Story, turn: Turn) -> None:
+    """A turn that sends leaves no account below zero; others only what was billed without asking:
+    inbound texts, and a refused reply whose receipt says that it was sent."""
+    sent = {submit.reply_id for submit in turn.changes.effects.submits}
+    inbound = sum(e.nanos for e in story.entries() if e.kind == "inbound")
+    again = sum(e.nanos for e in story.entries() if e.kind == "reserve" and e.reply_id not in sent)
+    for account, left in LEFT.items():
+        before = left(story, turn.balances, turn.now.day)
+        after = left(story, story.store.balances, turn.now.day)
+        if before is None or after is None:
+            continue
+        if sent:
+            assert after >= 0, f"{account} is overdrawn: {after}"
+        billed = again + inbound * (account == "funds")
+        assert after >= min(0, before) - billed, f"{account} fell from {before} to {after}"
+
+
+def money_is_conserved(story: Story, turn: Turn) -> None:
+    """What was given is what came in, what was sent, what is on its way, and what is left."""
+    sums = story.store.balances
+    rows = story.store.rows.items()
+    open_ = sum(row.flight.price_nanos for _, row in rows if row.flight and row.state in OPEN)
+    settled = sum(story.refused_cost.values())
+    for _, row in rows:
+        if (flight := row.flight) is None or row.state in OPEN:
+            continue
+        assert flight.price_nanos == CENTS[flight.carrier] * CENT * flight.reply.segments
+        refused = story.rules.carriers[flight.carrier].bill_refused
+        if row.state in BILLED or (refused and row.state is S.REFUSED):
+            settled += flight.price_nanos
+    found = {name: sums.get(name, 0) for name in ("given", "inbound", "reserved", "settled")}
+    told = {"given": story.given, "inbound": story.came_in, "reserved": open_, "settled": settled}
+    assert found == told, f"the books say {found}, and it was {told}"
+    left = spendable(sums, story.rules.money) + story.rules.money.inbound_reserve_nanos
+    assert story.given == left + story.came_in + open_ + settled
+
+
+def every_day_has_its_own(story: Story, turn: Turn) -> None:
+    """A day's account is what was reserved on it and not given back, and never below zero."""
+    days = {k: v for k, v in story.store.balances.items() if k.startswith("day/") and v}
+    assert days == {day_account(day): nanos for day, nanos in story.day_sums.items() if nanos}
+    assert all(nanos > 0 for nanos in days.values()), days
+
+
+def throttles_hold(story: Story, turn: Turn) -> None:
+    """In any second at most TPS and a burst, in any hour and day at most the cap, per scope."""
+    rules = story.rules
+    scopes = {f"carrier/{name}": one.limits for name, one in rules.carriers.items()}
+    scopes |= {f"link/{name}": one.limits for name, one in rules.links.items()}
+    scopes |= {f"number/{name}": one.limits for name, one in rules.numbers.items()}
+    largest = max(text.segments for text in rules.texts.values())
+    for scope, limits in scopes.items():
+        for name, (span, cap_of) in SPANS.items():
+            if not (cap := cap_of(limits)):
+                continue
+            if name == "second":
+                cap += max(cap // 10, largest)
+            times = [
+                (sent.true_ns if name == "second" else sent.wall_ns, sent.flight.reply.segments)
+                for sent in story.flown
+                if scope in sent.scopes
+            ]
+            if times:
+                carried = sum(segments for at, segments in times if at > times[-1][0] - span)
+                assert carried <= cap, f"{scope}: {carried} segments in a {name}, {cap} allowed"
+
+
+def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
+    """At most max_replies in a claim's period, and one confirmation of a STOP, ever."""
+    rows = story.store.rows.values()
+    for msisdn in {row.reply.msisdn for row in rows}:
+        for campaign in story.rules.campaigns.values():
+            theirs = [
+                row
+                for row in rows
+                if (row.reply.msisdn, row.reply.campaign) == (msisdn, campaign.name)
+            ]
+            began, count = -campaign.claim_ns, 0
+            for row in theirs:  # by id, so by time
+                if row.reply.kind is not ReplyKind.REPLY:
+                    continue
+                if row.reply.created_ns >= began + campaign.claim_ns:
+                    began, count = row.reply.created_ns, 0
+                freed = row.state is S.CANCELLED and row.reason in FREES_CLAIM
+                count += not freed
+                assert count <= campaign.max_replies, f"{count} replies to {msisdn[-4:]}"
+        stops = [row for row in rows if row.reply.msisdn == msisdn and row.reply.kind == "stop"]
+        assert len(stops) <= 1, f"{len(stops)} confirmations to {msisdn[-4:]}"
+
+
+def silence_is_kept(story: Story, turn: Turn) -> None:
+    """Nothing but the confirmation after a STOP; nothing ever to whom we never answer."""
+    for submit in turn.changes.effects.submits:
+        kind = turn.changes.standing.flights[submit.reply_id].reply.kind
+        assert f"+{submit.msisdn}" in PEOPLE.values(), f"{submit.msisdn} is never answered"
+        stopped = submit.msisdn in story.stopped and kind is ReplyKind.REPLY
+        assert not stopped, f"{submit.msisdn[-4:]} had written STOP"
+
+
+def an_unknown_is_never_sent_again(story: Story, turn: Turn) -> None:
+    """Nothing that was once unknown or accepted leaves a second time.
+
+    That every other move is one of the table, the model asks at each write.
+    """
+    for submit in turn.changes.effects.submits:
+        assert submit.reply_id not in story.ever_unknown, f"reply {submit.reply_id} left again"
+    story.ever_unknown |= {done.reply_id for done in turn.changes.finished}
+
+
+def links_and_holds_are_heeded(story: Story, turn: Turn) -> None:
+    """Nothing leaves by a link that is down or held, beyond a window, or by a wrong clock."""
+    submits = turn.changes.effects.submits
+    flying = [flight.link for flight in story.standing.flights.values()]
+    for link in {submit.link for submit in submits}:
+        assert link not in story.down
+        assert flying.count(link) <= story.window
+        for scope in (link, "*"):
+            hold = story.store.holds.get(scope)
+            assert hold is None or not hold.lasts(turn.now.wall_ns), f"{scope} is held"
+    assert not (turn.now.clock_fault and submits)
+
+
+LAWS: tuple[Law, ...] = (
+    no_budget_is_overdrawn,
+    money_is_conserved,
+    every_day_has_its_own,
+    throttles_hold,
+    a_claim_is_answered_once,
+    silence_is_kept,
+    an_unknown_is_never_sent_again,
+    links_and_holds_are_heeded,
+)

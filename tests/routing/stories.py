@@ -1,0 +1,223 @@
+"""Stories: events as lines of words, told to a world whose laws are checked after every turn.
+
+A line is a span of time ("20 min") or a batch for one turn, its items joined by " & ":
+"A texts relou & flight 0 refused". A story that breaks a law is printed line by line with what
+came of it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from routing.money import parse_nanos
+from routing.records import Contact, Flight, Now, Outcome, OutcomeKind, Receipt, ReceiptKind
+from routing.records import ReplyState as S
+from routing.standing import Changes, Command, Seen, Standing
+from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
+from tests.routing.worlds import MINUTE_NS, World, card, outcome
+
+PEOPLE = {name: f"+3361234000{digit}" for digit, name in enumerate("ABCD", 1)}
+SILENT = {"never": "+33812340009", "short": "38200", "german": "+491512345678", "name": "5:BANK"}
+UNITS = {"ms": SECOND_NS // 1000, "s": SECOND_NS, "min": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
+CENTS = {"acme": 5, "beta": 7}  # price of a segment
+CARDS = {name: card(f"33 0.0{cents} FR") for name, cents in CENTS.items()}
+NUMBERS = {"relou": ("main", "spare"), "lourd": ("main",)}
+LINKS = {"main": "acme", "spare": "beta"}
+
+
+class Sent(NamedTuple):
+    """One submit that left: monotonic and wall time as it was decided by, and what it took."""
+
+    true_ns: int
+    wall_ns: int
+    scopes: tuple[str, ...]
+    flight: Flight
+
+
+class Turn(NamedTuple):
+    """One turn, as the laws look at it."""
+
+    seen: Seen
+    now: Now
+    flights: dict[int, Flight]  # those before it
+    balances: dict[str, int]  # those before it
+    changes: Changes
+
+
+Law = Callable[["Story", Turn], None]
+
+
+class Story(World):
+    """A world that is told lines and asks every law after every turn."""
+
+    def __init__(self, laws: Sequence[Law] = (), **how: Any) -> None:
+        self.laws: Sequence[Law] = ()
+        self.lines: list[str] = []
+        self.turns = 0
+        self.flown: list[Sent] = []
+        self.given = self.came_in = 0  # nano-units told by operators and by texts
+        self.ever_unknown: set[int] = set()
+        self.stopped: set[str] = set()  # who wrote STOP, E.164
+        self.refused_cost: dict[int, int] = {}  # reply → settled for submits that came back
+        self.day_of: dict[int, str] = {}  # reply → the day its last reservation belongs to
+        self.day_sums: dict[str, int] = {}
+        how = {"numbers": NUMBERS, "links": LINKS, "cards": CARDS} | how
+        super().__init__(**how)
+        self.given += parse_nanos(how.get("funds", "100.00"))
+        self.day_sums = {}
+        self.laws = laws
+        self.tick_ns = self.true_ns + HOUR_NS
+
+    def turn(
+        self,
+        contacts: Sequence[Contact] = (),
+        outcomes: Sequence[Outcome] = (),
+        receipts: Sequence[Receipt] = (),
+        commands: Sequence[Command] = (),
+        tick: bool = False,
+    ) -> Changes:
+        """One batch, and then the laws."""
+        seen = Seen(list(contacts), list(outcomes), list(receipts), list(commands), tick)
+        now, flights = self.now(), dict(self.standing.flights)
+        balances = dict(self.store.balances)
+        changes = super().turn(contacts, outcomes, receipts, commands, tick)
+        turn = Turn(seen, now, flights, balances, changes)
+        if self.laws:
+            self.turns += 1
+            self._remember(turn)
+            for law in self.laws:
+                law(self, turn)
+        return changes
+
+    def _remember(self, turn: Turn) -> None:
+        """Our own books, kept from what went in and out alone."""
+        seen, changes = turn.seen, turn.changes
+        for command in seen.commands:
+            self.given += command.nanos
+        inbound = self.rules.numbers["relou"].inbound_nanos
+        self.came_in += inbound * (len(seen.contacts) - len(changes.effects.full))
+        self.stopped |= {c.sender for c in seen.contacts if c.stop and c.silence is None}
+        for submit in changes.effects.submits:
+            flight = changes.standing.flights[submit.reply_id]
+            number = f"number/{submit.number}"
+            scopes = (f"carrier/{flight.carrier}", f"link/{submit.link}", number)
+            self.flown.append(Sent(self.true_ns, turn.now.wall_ns, scopes, flight))
+        kinds = {outcome.reply_id: outcome.kind for outcome in reversed(seen.outcomes)}
+        for (reply,) in changes.returned:
+            flight = turn.flights[reply.id]
+            billed = self.rules.carriers[flight.carrier].bill_refused
+            if billed and kinds[reply.id] is not OutcomeKind.NOT_SENT:
+                cost = self.refused_cost.get(reply.id, 0)
+                self.refused_cost[reply.id] = cost + flight.price_nanos
+        submitted = {submit.reply_id for submit in changes.effects.submits}
+        for reply_id, kind, nanos, _ in sorted(self.entries(), key=lambda entry: entry.kind):
+            if kind == "release":  # before "reserve": a turn never gives back what it reserves
+                day = self.day_of[reply_id]
+                self.day_sums[day] -= nanos
+            elif kind == "reserve":
+                if reply_id in submitted:
+                    self.day_of[reply_id] = turn.now.day
+                day = self.day_of[reply_id]
+                self.day_sums[day] = self.day_sums.get(day, 0) + nanos
+
+    # the words
+
+    def tell(self, *lines: str) -> None:
+        """Every line in its turn. AssertionError is raised with the story so far."""
+        for line in lines:
+            self.lines.append(line)
+            try:
+                self._hear(line)
+            except Exception as fault:
+                raise AssertionError(f"{fault}\n{self.so_far()}") from fault
+            self.lines[-1] = f"{line:<40} → {', '.join(self.said) or '-'}"
+            self.said.clear()
+
+    def so_far(self) -> str:
+        """The story, with what came of every line."""
+        return "\n".join(["The story:", *self.lines, *self.said])
+
+    def _hear(self, line: str) -> None:
+        match line.split():
+            case [count, unit] if unit in UNITS:
+                self.until(self.true_ns + int(count) * UNITS[unit])
+            case ["restart"]:
+                rows = self.store.rows.items()
+                flights = {i: row.flight for i, row in rows if row.state is S.SUBMITTING}
+                self.standing = Standing(flights=flights, alarms=self.standing.alarms)  # type: ignore[arg-type]
+                self.turn(outcomes=[outcome(i, OutcomeKind.RESTART) for i in sorted(flights)])
+            case ["keys", "change"]:
+                self.store.epoch += 1
+                self.epochs = (self.store.epoch, *self.epochs)[:2]
+            case ["clock", "ahead", count, unit]:
+                self.wall_ns += int(count) * UNITS[unit]
+                self.turn()
+            case ["clock", "right"]:
+                self.wall_ns = self.true_ns
+                self.turn()
+            case [link, "answers", *kind] if link in LINKS:
+                self.answers[link] = None if kind == ["nothing"] else OutcomeKind(" ".join(kind))
+            case [link, "down"]:
+                self.down.add(link)
+                self.turn(outcomes=self._lost(link))
+            case [link, "up"]:
+                self.down.discard(link)
+                self.turn()
+            case _:
+                batch = Seen()
+                for item in line.split(" & "):
+                    self._gather(batch, item.split())
+                self.turn(batch.contacts, batch.outcomes, batch.receipts, batch.commands)
+        self.settle()
+
+    def settle(self) -> None:
+        """A link that is to be bound again loses what is in flight on it."""
+        while True:
+            super().settle()
+            rebind = [link for link in self.changes.effects.rebind if link not in self.down]
+            lost = [one for link in rebind for one in self._lost(link)]
+            if not lost:
+                return
+            self.turn(outcomes=lost)
+
+    def _lost(self, link: str) -> list[Outcome]:
+        flights = self.standing.flights.values()
+        self.outcomes = [o for o in self.outcomes if self.standing.flights[o.reply_id].link != link]
+        return [outcome(f.reply.id, OutcomeKind.LINK_LOST) for f in flights if f.link == link]
+
+    def _gather(self, batch: Seen, words: list[str]) -> None:
+        """One item of a batch; an item about a reply that is not there is nothing."""
+        match words:
+            case [who, "texts" | "stops" as verb, to]:
+                address = (PEOPLE | SILENT)[who]
+                contact = self.contact(address, to, stop=verb == "stops")
+                part = 1 + (verb == "texts" and who == "D")  # D always writes long texts
+                batch.contacts.append(contact._replace(part=part))
+            case ["flight", nth, *kind]:
+                asked = {one.reply_id for one in (*batch.outcomes, *self.outcomes)}
+                flying = [i for i in sorted(self.standing.flights) if i not in asked]
+                batch.outcomes.extend(_one(flying, nth, " ".join(kind)))
+            case ["late", nth, *kind]:
+                once = sorted({sent.flight.reply.id for sent in self.flown})
+                landed = [
+                    i for i in once if self.store.rows[i].state not in (S.WAITING, S.SUBMITTING)
+                ]
+                batch.outcomes.extend(_one(landed, nth, " ".join(kind)))
+            case ["receipt", nth, kind]:
+                once = sorted({sent.flight.reply.id for sent in self.flown})
+                for reply_id in once[int(nth) % len(once) :][:1] if once else ():
+                    flight = next(s.flight for s in self.flown if s.flight.reply.id == reply_id)
+                    receipt = self.receipt(
+                        flight.reply.msisdn, ReceiptKind(kind), "zz", f"m{reply_id}"
+                    )
+                    carrier, number = flight.carrier, flight.reply.number
+                    batch.receipts.append(receipt._replace(carrier=carrier, number=number))
+            case ["fund", amount]:
+                batch.commands.append(Command(1, "fund", "", parse_nanos(amount)))
+            case ["hold" | "release" as name, *scope]:
+                batch.commands.append(Command(1, name, "".join(scope)))
+            case _:
+                raise ValueError(f"no such words: {words}")
+
+
+def _one(replies: list[int], nth: str, kind: str) -> list[Outcome]:
+    return [outcome(replies[int(nth) % len(replies)], OutcomeKind(kind))] if replies else []

@@ -1,0 +1,123 @@
+"""Whatever happens in whatever order, the laws hold after every turn, and nothing waits forever."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from routing.records import Limits, OutcomeKind
+from routing.records import ReplyState as S
+from routing.throttle import DAY_NS, HOUR_NS
+from tests.routing.laws import LAWS
+from tests.routing.stories import LINKS, NUMBERS, PEOPLE, SILENT, Story
+
+KINDS = [kind.value for kind in OutcomeKind]
+LATE = [kind.value for kind in OutcomeKind if kind.value not in ("not sent", "restart")]
+
+
+def phrase(form: str, *choices: Any) -> SearchStrategy[str]:
+    """`form` with each {} filled from its choices."""
+    return st.tuples(*(st.sampled_from(list(one)) for one in choices)).map(
+        lambda w: form.format(*w)
+    )
+
+
+TEXTS = phrase("{} texts {}", PEOPLE, NUMBERS)
+OUTCOMES = phrase("flight {} {}", range(3), KINDS)
+RECEIPTS = phrase("receipt {} {}", range(4), ("delivered", "failed", "intermediate"))
+ITEMS = st.one_of(
+    TEXTS,
+    TEXTS,
+    phrase("{} texts {}", SILENT, NUMBERS),
+    phrase("{} stops {}", PEOPLE, NUMBERS),
+    OUTCOMES,
+    OUTCOMES,
+    phrase("late {} {}", range(4), LATE),
+    RECEIPTS,
+    phrase("fund {}", ("0.05", "0.12")),
+    phrase("{}", ("hold", "release", "hold main", "release main", "release spare")),
+)
+BATCHES = st.lists(ITEMS, min_size=1, max_size=5).map(" & ".join)
+SPANS = ("50 ms", "1 s", "61 s", "11 min", "61 min", "23 h", "4 d", "8 d")
+LINES = st.one_of(
+    BATCHES,
+    BATCHES,
+    BATCHES,
+    phrase("{}", SPANS),
+    phrase("{}", SPANS),
+    phrase("{} answers {}", LINKS, ("accepted", "accepted", "nothing", *KINDS[1:6])),
+    phrase("{} {}", LINKS, ("down", "up", "up")),
+    phrase("{}", ("restart", "keys change", "clock ahead 5 h", "clock ahead 9 h", "clock right")),
+)
+LIMITS = st.dictionaries(
+    st.sampled_from(["carrier/acme", "link/main", "link/spare", "number/relou"]),
+    st.builds(Limits, st.integers(0, 3), st.integers(0, 4), st.integers(0, 5)),
+    max_size=3,
+)
+SHAPES: SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"segments": st.integers(1, 2)},
+    optional={
+        "delay_min": st.sampled_from([0, 5, 60]),
+        "spread_min": st.sampled_from([0, 3]),
+        "max_replies": st.integers(1, 2),
+        "claim_days": st.sampled_from([1, 7]),
+        "confirm_stop": st.booleans(),
+        "campaigns": st.just({"lourd": "other"}),
+        "limits": LIMITS,
+        "billed": st.just(("acme",)),
+        "untracked": st.just(("beta",)),
+        "funds": st.sampled_from(["0", "0.05", "0.23"]),
+        "budget_day": st.sampled_from(["0.04", "0.10", "0.31"]),
+        "budget_total": st.sampled_from(["0.10", "0.31"]),
+        "inbound": st.sampled_from(["0.01", "0.03"]),
+        "inbound_reserve": st.sampled_from(["0.02"]),
+        "max_waiting": st.integers(1, 3),
+        "window": st.integers(1, 3),
+        "unknown_max": st.integers(1, 2),
+    },
+)
+
+
+@given(SHAPES, st.lists(LINES, max_size=25))
+def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
+    """After every turn of every story; whatever waited in it leaves, or is too old, in the end."""
+    story = Story(LAWS, **shape)
+    story.tell(*lines)
+    all_is_well_again(story)
+    waiting = [row for row in story.store.rows.values() if row.state is S.WAITING]
+    lives = story.rules.campaigns["default"].reply_max_age_ns
+    turns = story.turns
+    story.tell(f"{2 * lives // HOUR_NS} h")
+    left = [row.reply.id for row in waiting if row.state is S.WAITING]
+    assert not left and not story.store.waiting, f"{left} wait forever\n{story.so_far()}"
+    ended = {row.state if row.state is not S.CANCELLED else row.reason for row in waiting}
+    assert ended <= {S.ACCEPTED, S.CLOSED, S.DELIVERED, S.FAILED, "too old", "opt-out"}, ended
+    hours = 2 * lives // HOUR_NS
+    assert story.turns - turns <= 2 * hours + 20 * (len(waiting) + 1), story.so_far()
+
+
+@given(SHAPES, st.lists(LINES, max_size=25))
+def test_nothing_grows_too_old_without_a_reason(shape: dict[str, Any], lines: list[str]) -> None:
+    """With money, and no limits, what waited leaves within hours of the last fault."""
+    kept = {k: v for k, v in shape.items() if k not in ("limits", "budget_day", "budget_total")}
+    story = Story(LAWS, **kept)
+    story.tell(*lines)
+    all_is_well_again(story)
+    young = story.now().wall_ns - DAY_NS + 3 * HOUR_NS
+    rows = story.store.rows.values()
+    waiting = [r for r in rows if r.state is S.WAITING and r.reply.created_ns > young]
+    story.tell("3 h")
+    for row in waiting:
+        gone = row.state not in (S.WAITING, S.CANCELLED) or row.reason == "opt-out"
+        assert gone, f"reply {row.reply.id} {row.state.name} {row.reason}\n{story.so_far()}"
+
+
+def all_is_well_again(story: Story) -> None:
+    """No fault is left: what flies is given up, links answer, nobody holds, there is money."""
+    story.tell(*(f"{link} answers accepted" for link in LINKS))
+    story.tell("clock right")
+    while story.standing.flights:
+        story.tell("flight 0 no answer")
+    story.tell(*(f"{link} up" for link in LINKS), "fund 1000.00")
+    story.tell(*(f"release {scope}" for scope in list(story.store.holds)))
