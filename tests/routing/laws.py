@@ -6,7 +6,7 @@ A new account is one line in LEFT, a new limit one line in SPANS, a new law one 
 from collections.abc import Callable
 
 from routing.budget import day_account, spendable
-from routing.records import Limits, ReplyKind
+from routing.records import Limits, OutcomeKind, ReplyKind
 from routing.records import ReplyState as S
 from routing.reply import FREES_CLAIM
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
@@ -15,6 +15,7 @@ from tests.routing.stories import CENTS, PEOPLE, Law, Story, Turn
 CENT = 10_000_000  # nano-units
 BILLED = (S.ACCEPTED, S.DELIVERED, S.FAILED, S.CLOSED, S.ASSUMED_SENT)
 OPEN = (S.SUBMITTING, S.UNKNOWN)
+LOST = (OutcomeKind.NO_ANSWER, OutcomeKind.LINK_LOST, OutcomeKind.RESTART)
 
 Balances = dict[str, int]
 
@@ -142,13 +143,15 @@ def silence_is_kept(story: Story, turn: Turn) -> None:
 
 
 def an_unknown_is_never_sent_again(story: Story, turn: Turn) -> None:
-    """Nothing that was once unknown or accepted leaves a second time.
+    """Nothing whose submit was ended, or had no answer, leaves a second time.
 
     That every other move is one of the table, the model asks at each write.
     """
     for submit in turn.changes.effects.submits:
-        assert submit.reply_id not in story.ever_unknown, f"reply {submit.reply_id} left again"
-    story.ever_unknown |= {done.reply_id for done in turn.changes.finished}
+        assert submit.reply_id not in story.never_again, f"reply {submit.reply_id} left again"
+    lost = {told.reply_id for told in turn.seen.outcomes if told.kind in LOST}
+    story.never_again |= lost & turn.flights.keys()
+    story.never_again |= {done.reply_id for done in turn.changes.finished}
 
 
 def links_and_holds_are_heeded(story: Story, turn: Turn) -> None:

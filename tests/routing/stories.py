@@ -54,8 +54,10 @@ class Story(World):
         self.lines: list[str] = []
         self.turns = 0
         self.flown: list[Sent] = []
+        self.last_flight: dict[int, Flight] = {}
         self.given = self.came_in = 0  # nano-units told by operators and by texts
-        self.ever_unknown: set[int] = set()
+        self.rebinding: set[str] = set()
+        self.never_again: set[int] = set()
         self.stopped: set[str] = set()  # who wrote STOP, E.164
         self.refused_cost: dict[int, int] = {}  # reply → settled for submits that came back
         self.day_of: dict[int, str] = {}  # reply → the day its last reservation belongs to
@@ -81,6 +83,11 @@ class Story(World):
         balances = dict(self.store.balances)
         changes = super().turn(contacts, outcomes, receipts, commands, tick)
         turn = Turn(seen, now, flights, balances, changes)
+        self.last_flight |= {f.reply.id: f for f in changes.flights_new + changes.released}
+        for link in set(changes.effects.rebind) - self.down:
+            self.outcomes = self._lost(link) + self.outcomes
+            self.down.add(link)  # until time passes
+            self.rebinding.add(link)
         if self.laws:
             self.turns += 1
             self._remember(turn)
@@ -139,6 +146,9 @@ class Story(World):
     def _hear(self, line: str) -> None:
         match line.split():
             case [count, unit] if unit in UNITS:
+                self.down -= self.rebinding
+                self.rebinding.clear()
+                self.turn()
                 self.until(self.true_ns + int(count) * UNITS[unit])
             case ["restart"]:
                 rows = self.store.rows.items()
@@ -165,27 +175,19 @@ class Story(World):
             case _:
                 batch = Seen()
                 for item in line.split(" & "):
-                    self._gather(batch, item.split())
+                    self.gather(batch, item.split())
                 self.turn(batch.contacts, batch.outcomes, batch.receipts, batch.commands)
         self.settle()
 
-    def settle(self) -> None:
-        """A link that is to be bound again loses what is in flight on it."""
-        while True:
-            super().settle()
-            rebind = [link for link in self.changes.effects.rebind if link not in self.down]
-            lost = [one for link in rebind for one in self._lost(link)]
-            if not lost:
-                return
-            self.turn(outcomes=lost)
-
     def _lost(self, link: str) -> list[Outcome]:
+        """A link took with it what was in flight, and the responses on their way."""
         flights = self.standing.flights.values()
-        self.outcomes = [o for o in self.outcomes if self.standing.flights[o.reply_id].link != link]
-        return [outcome(f.reply.id, OutcomeKind.LINK_LOST) for f in flights if f.link == link]
+        lost = [flight.reply.id for flight in flights if flight.link == link]
+        self.outcomes = [told for told in self.outcomes if told.reply_id not in lost]
+        return [outcome(reply_id, OutcomeKind.LINK_LOST) for reply_id in lost]
 
-    def _gather(self, batch: Seen, words: list[str]) -> None:
-        """One item of a batch; an item about a reply that is not there is nothing."""
+    def gather(self, batch: Seen, words: list[str]) -> None:
+        """Add one item to a batch; an item about a reply that is not there is nothing."""
         match words:
             case [who, "texts" | "stops" as verb, to]:
                 address = (PEOPLE | SILENT)[who]
@@ -197,26 +199,29 @@ class Story(World):
                 flying = [i for i in sorted(self.standing.flights) if i not in asked]
                 batch.outcomes.extend(_one(flying, nth, " ".join(kind)))
             case ["late", nth, *kind]:
-                once = sorted({sent.flight.reply.id for sent in self.flown})
+                once = sorted(self.last_flight)
                 landed = [
                     i for i in once if self.store.rows[i].state not in (S.WAITING, S.SUBMITTING)
                 ]
                 batch.outcomes.extend(_one(landed, nth, " ".join(kind)))
             case ["receipt", nth, kind]:
-                once = sorted({sent.flight.reply.id for sent in self.flown})
-                for reply_id in once[int(nth) % len(once) :][:1] if once else ():
-                    flight = next(s.flight for s in self.flown if s.flight.reply.id == reply_id)
-                    receipt = self.receipt(
-                        flight.reply.msisdn, ReceiptKind(kind), "zz", f"m{reply_id}"
-                    )
-                    carrier, number = flight.carrier, flight.reply.number
-                    batch.receipts.append(receipt._replace(carrier=carrier, number=number))
+                once = sorted(self.last_flight)
+                if once:
+                    reply_id = once[int(nth) % len(once)]
+                    batch.receipts.append(self.receipt_of(reply_id, ReceiptKind(kind)))
             case ["fund", amount]:
                 batch.commands.append(Command(1, "fund", "", parse_nanos(amount)))
             case ["hold" | "release" as name, *scope]:
                 batch.commands.append(Command(1, name, "".join(scope)))
             case _:
                 raise ValueError(f"no such words: {words}")
+
+    def receipt_of(self, reply_id: int, kind: ReceiptKind) -> Receipt:
+        """A receipt about one reply, from the carrier that took it last."""
+        flight = self.last_flight[reply_id]
+        reply = flight.reply
+        found = self.receipt(reply.msisdn, kind, f"x{reply_id}", f"m{reply_id}")
+        return found._replace(carrier=flight.carrier, number=reply.number)
 
 
 def _one(replies: list[int], nth: str, kind: str) -> list[Outcome]:
