@@ -15,7 +15,7 @@ from routing.standing import Changes, Command, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.worlds import MINUTE_NS, World, card, outcome
 
-PEOPLE = {name: f"+3361234000{digit}" for digit, name in enumerate("ABCD", 1)}
+PEOPLE = {name: f"+3361234000{digit}" for digit, name in enumerate("ABCDEFGH", 1)}
 SILENT = {"never": "+33812340009", "short": "38200", "german": "+491512345678", "name": "5:BANK"}
 UNITS = {"ms": SECOND_NS // 1000, "s": SECOND_NS, "min": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 CENTS = {"acme": 5, "beta": 7}  # price of a segment
@@ -67,6 +67,7 @@ class Story(World):
         self.given += parse_nanos(how.get("funds", "100.00"))
         self.day_sums = {}
         self.laws = laws
+        self.tick_every_ns = 6 * HOUR_NS
         self.tick_ns = self.true_ns + HOUR_NS
 
     def turn(

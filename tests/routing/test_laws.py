@@ -29,6 +29,8 @@ RECEIPTS = phrase("receipt {} {}", range(4), ("delivered", "failed", "intermedia
 ITEMS = st.one_of(
     TEXTS,
     TEXTS,
+    TEXTS,
+    TEXTS,
     phrase("{} texts {}", SILENT, NUMBERS),
     phrase("{} stops {}", PEOPLE, NUMBERS),
     OUTCOMES,
@@ -38,48 +40,54 @@ ITEMS = st.one_of(
     phrase("fund {}", ("0.05", "0.12")),
     phrase("{}", ("hold", "release", "hold main", "release main", "release spare")),
 )
-BATCHES = st.lists(ITEMS, min_size=1, max_size=5).map(" & ".join)
-SPANS = ("50 ms", "1 s", "61 s", "11 min", "61 min", "23 h", "4 d", "8 d")
+BATCHES = st.lists(ITEMS, min_size=2, max_size=6).map(" & ".join)
+SPANS = ("50 ms", "1 s", "61 s", "11 min", "61 min", "25 h")
 LINES = st.one_of(
     BATCHES,
     BATCHES,
     BATCHES,
     phrase("{}", SPANS),
     phrase("{}", SPANS),
-    phrase("{} answers {}", LINKS, ("accepted", "accepted", "nothing", *KINDS[1:6])),
+    phrase("{} answers {}", LINKS, ("accepted", "accepted", "nothing", *KINDS[2:6])),
     phrase("{} {}", LINKS, ("down", "up", "up")),
     phrase("{}", ("restart", "keys change", "clock ahead 5 h", "clock ahead 9 h", "clock right")),
 )
+STORIES = st.lists(LINES, min_size=5, max_size=14)
 LIMITS = st.dictionaries(
     st.sampled_from(["carrier/acme", "link/main", "link/spare", "number/relou"]),
-    st.builds(Limits, st.integers(0, 3), st.integers(0, 4), st.integers(0, 5)),
-    max_size=3,
+    st.builds(Limits, *(st.sampled_from(caps) for caps in ((0, 1, 3), (0, 2, 5), (0, 3, 6)))),
+    min_size=1,
+    max_size=2,
 )
-SHAPES: SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"segments": st.integers(1, 2)},
-    optional={
-        "delay_min": st.sampled_from([0, 5, 60]),
-        "spread_min": st.sampled_from([0, 3]),
-        "max_replies": st.integers(1, 2),
-        "claim_days": st.sampled_from([1, 7]),
-        "confirm_stop": st.booleans(),
-        "campaigns": st.just({"lourd": "other"}),
-        "limits": LIMITS,
-        "billed": st.just(("acme",)),
-        "untracked": st.just(("beta",)),
-        "funds": st.sampled_from(["0", "0.05", "0.23"]),
-        "budget_day": st.sampled_from(["0.04", "0.10", "0.31"]),
-        "budget_total": st.sampled_from(["0.10", "0.31"]),
-        "inbound": st.sampled_from(["0.01", "0.03"]),
-        "inbound_reserve": st.sampled_from(["0.02"]),
-        "max_waiting": st.integers(1, 3),
-        "window": st.integers(1, 3),
-        "unknown_max": st.integers(1, 2),
-    },
+OPTIONS: dict[str, SearchStrategy[Any]] = {
+    "segments": st.just(2),
+    "delay_min": st.sampled_from([0, 5, 60]),
+    "spread_min": st.sampled_from([0, 3]),
+    "max_replies": st.integers(1, 2),
+    "claim_days": st.sampled_from([1, 7]),
+    "confirm_stop": st.booleans(),
+    "campaigns": st.just({"lourd": "other"}),
+    "limits": LIMITS,
+    "billed": st.just(("acme",)),
+    "untracked": st.just(("beta",)),
+    "funds": st.sampled_from(["0", "0.16", "0.31"]),
+    "budget_day": st.sampled_from(["0.10", "0.16", "0.31"]),
+    "budget_total": st.sampled_from(["0.16", "0.31"]),
+    "inbound": st.sampled_from(["0.01", "0.03"]),
+    "inbound_reserve": st.sampled_from(["0.02"]),
+    "max_waiting": st.integers(1, 3),
+    "window": st.integers(1, 3),
+    "unknown_max": st.integers(1, 2),
+}
+SHAPES: SearchStrategy[dict[str, Any]] = (
+    st.lists(st.sampled_from(sorted(OPTIONS)), max_size=3, unique=True)
+    .map(lambda drawn: {name: OPTIONS[name] for name in drawn})
+    .flatmap(st.fixed_dictionaries)
 )
+"""A few things that differ in each story: with all at once nothing would move."""
 
 
-@given(SHAPES, st.lists(LINES, max_size=25))
+@given(SHAPES, STORIES)
 def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     """After every turn of every story; whatever waited in it leaves, or is too old, in the end."""
     story = Story(LAWS, **shape)
@@ -87,17 +95,16 @@ def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     all_is_well_again(story)
     waiting = [row for row in story.store.rows.values() if row.state is S.WAITING]
     lives = story.rules.campaigns["default"].reply_max_age_ns
-    turns = story.turns
+    before = story.turns
     story.tell(f"{2 * lives // HOUR_NS} h")
     left = [row.reply.id for row in waiting if row.state is S.WAITING]
     assert not left and not story.store.waiting, f"{left} wait forever\n{story.so_far()}"
     ended = {row.state if row.state is not S.CANCELLED else row.reason for row in waiting}
     assert ended <= {S.ACCEPTED, S.CLOSED, S.DELIVERED, S.FAILED, "too old", "opt-out"}, ended
-    hours = 2 * lives // HOUR_NS
-    assert story.turns - turns <= 2 * hours + 20 * (len(waiting) + 1), story.so_far()
+    assert story.turns - before <= 100 + 20 * len(waiting), story.so_far()
 
 
-@given(SHAPES, st.lists(LINES, max_size=25))
+@given(SHAPES, STORIES)
 def test_nothing_grows_too_old_without_a_reason(shape: dict[str, Any], lines: list[str]) -> None:
     """With money, and no limits, what waited leaves within hours of the last fault."""
     kept = {k: v for k, v in shape.items() if k not in ("limits", "budget_day", "budget_total")}

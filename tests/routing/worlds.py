@@ -96,6 +96,7 @@ class World:
         self.outcomes: list[Outcome] = []  # responses on their way to us
         self.sent: list[tuple[int, str, int]] = []  # (true time, link, shape.segments)
         self.wake_ns: int | None = None
+        self.tick_every_ns = HOUR_NS
         self.tick_ns: int | None = None  # true time of the next housekeeping, None: none
         self.said: list[str] = []
         self.changes = Changes(self.standing)
@@ -193,7 +194,7 @@ class World:
             self._pass(min(times))
             tick = self.tick_ns is not None and self.tick_ns <= self.true_ns
             if tick:
-                self.tick_ns = self.true_ns + HOUR_NS
+                self.tick_ns = self.true_ns + self.tick_every_ns
             self.turn(tick=tick)
             self.settle()
         self._pass(true_ns)
