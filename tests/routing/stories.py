@@ -153,8 +153,10 @@ class Story(World):
                 self.until(self.true_ns + int(count) * UNITS[unit])
             case ["restart"]:
                 rows = self.store.rows.items()
-                flights = {i: row.flight for i, row in rows if row.state is S.SUBMITTING}
-                self.standing = Standing(flights=flights, alarms=self.standing.alarms)  # type: ignore[arg-type]
+                flights = {
+                    i: row.flight for i, row in rows if row.flight and row.state is S.SUBMITTING
+                }
+                self.standing = Standing(flights=flights, alarms=self.standing.alarms)
                 self.turn(outcomes=[outcome(i, OutcomeKind.RESTART) for i in sorted(flights)])
             case ["keys", "change"]:
                 self.store.epoch += 1
