@@ -66,6 +66,7 @@ class Story(World):
         super().__init__(**how)
         self.given += parse_nanos(how.get("funds", "100.00"))
         self.day_sums = {}
+        self.answers["main"] = None  # so that lines say what becomes of a flight
         self.laws = laws
         self.tick_every_ns = 6 * HOUR_NS
         self.tick_ns = self.true_ns + HOUR_NS
