@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -88,6 +88,8 @@ SHAPES: SearchStrategy[dict[str, Any]] = (
 
 
 @given(SHAPES, STORIES)
+@example({"budget_day": "0.10"}, ["A texts relou & B texts relou & C texts relou"])
+@example({"budget_total": "0.10"}, ["A texts relou & B texts relou & C texts relou"])
 def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     """After every turn of every story; whatever waited in it leaves, or is too old, in the end."""
     story = Story(LAWS, **shape)
