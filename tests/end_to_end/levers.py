@@ -41,14 +41,14 @@ class Levers:
         values[place] = value
         _VALUES.pack_into(self._map, 0, *values)
 
-    def step_wall(self, span_s: int) -> None:
+    def step_wall(self, span_s: float) -> None:
         """The wall clock jumps; nothing else does."""
-        self._set(0, self._get(0) + span_s * SECOND_NS)
+        self._set(0, self._get(0) + int(span_s * SECOND_NS))
 
-    def pass_s(self, span_s: int) -> None:
+    def pass_s(self, span_s: float) -> None:
         """So much time goes by at once, on every clock. The process sees it when next it wakes."""
         self.step_wall(span_s)
-        self._set(1, self._get(1) + span_s * SECOND_NS)
+        self._set(1, self._get(1) + int(span_s * SECOND_NS))
 
     def hang(self, hangs: bool) -> None:
         """From now on no commit ends, or every one does."""
