@@ -154,7 +154,7 @@ class Server:
 
     def ready(self) -> Self:
         """Wait until it answers questions."""
-        until(self._answers, READY)
+        until(self._answers, READY, 2 * WAIT_S)  # its imports take long where all are busy
         return self
 
     def _answers(self) -> bool:
