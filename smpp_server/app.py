@@ -106,7 +106,12 @@ def open_turn(
             )
         live = [e for e in sorted(vault.epochs(), reverse=True) if e <= loaded.epoch]
         vault.use(loaded.epoch, tuple(live))
-    except (StoreRefused, VaultError, StoreFailed) as error:
+    except StoreFailed as error:
+        raise Refusal(
+            f"{config.server.state_dir}: the database cannot be used ({error});"
+            " check space, permissions and health of its disk, and that no other program holds it"
+        ) from None
+    except (StoreRefused, VaultError) as error:
         raise Refusal(str(error)) from None
     turn = Turn(config, store, vault, calendar(config.server.zone))
     turn.start(loaded)

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
-LEAST = 6  # a shorter form would be found by chance
 SEPTETS = 8  # alignments of packed septets (GSM 03.38 section 6.1.2.1.1)
 
 
@@ -50,8 +49,7 @@ def word_forms(word: str) -> set[bytes]:
             forms |= set(_everywhere(cased.encode(charset)))
         shifted = [_packed(bytes(n) + cased.encode("ascii") + b"..") for n in range(SEPTETS)]
         for n, octets in enumerate(shifted):
-            part = octets[(7 * n + 6) // 8 + 1 : -3]
-            forms |= set(_everywhere(part)) if len(part) >= LEAST else set()
+            forms |= set(_everywhere(_whole(octets, n, len(cased), 7, 8)))
     return forms
 
 

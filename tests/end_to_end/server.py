@@ -94,9 +94,13 @@ class _Socket(http.client.HTTPConnection):
 
 
 class Server:
-    """`smppd run` on a folder of its own; may be started again after any end."""
+    """`smppd run` on a folder of its own; may be started again after any end.
 
-    def __init__(self, folder: Path, config: str) -> None:
+    `module` is what runs: the program itself, or one that hands it other clocks.
+    """
+
+    def __init__(self, folder: Path, config: str, module: str = "smpp_server") -> None:
+        self.module = module
         self.folder = folder
         self.state = folder / "state"
         self.log = folder / "log"
@@ -114,7 +118,7 @@ class Server:
 
     def start(self, before: Callable[[], None] | None = None) -> Self:
         """A new process, not yet ready; `before` runs in it first."""
-        command = [sys.executable, "-m", "smpp_server", "run", "--config", str(self.file)]
+        command = [sys.executable, "-m", self.module, "run", "--config", str(self.file)]
         command += ["--state-dir", str(self.state)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -124,13 +128,33 @@ class Server:
                 stdout=log,
                 stderr=log,
                 preexec_fn=before,
-                env={**os.environ, "TMPDIR": str(self.folder)},  # what it writes lies here
+                env=self._environment(),
             )
         return self
 
+    def _environment(self) -> dict[str, str]:
+        """What it writes lies in the folder."""
+        return {
+            **os.environ,
+            "TMPDIR": str(self.folder),
+            "LEVERS": str(self.folder / "levers"),
+        }
+
+    def smppd(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as an operator types it on the same machine."""
+        return subprocess.run(
+            [sys.executable, "-m", "smpp_server", *words, "--state-dir", str(self.state)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            env=self._environment(),
+        )
+
     def ready(self) -> Self:
         """Wait until it answers questions."""
-        until(self._answers, READY)
+        until(self._answers, READY, 2 * WAIT_S)  # its imports take long where all are busy
         return self
 
     def _answers(self) -> bool:
@@ -167,6 +191,10 @@ class Server:
     def tally(self, what: str) -> int:
         """How often something happened since the start."""
         return int(self.status()["tallies"].get(what, 0))
+
+    def alarmed(self, code: str) -> bool:
+        """Whether an alarm of this code lasts."""
+        return any(code == lasting for lasting, _ in self.alarms())
 
     def at_rest(self) -> bool:
         """Whether no reply waits and none is on its way."""
