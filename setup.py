@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 README = Path(__file__).with_name("README.md")
 
-TEST = ["pytest>=9.2", "hypothesis>=6.170", "coverage>=7.17", "gsm0338>=1.1"]
+TEST = ["pytest>=9.2", "hypothesis>=6.170", "coverage>=7.17", "gsm0338>=1.1", "aiosmpplib>=0.7.4"]
 PACKAGING = ["build>=1.6", "setuptools>=77", "wheel>=0.48"]  # test_packaging builds a wheel
 DEV = ["ruff>=0.17.6", "mypy>=2.4", "mypy-zope>=1.0.17"]
 

@@ -13,6 +13,7 @@ PEERS: dict[str, Sequence[str]] = {
     "node-smpp": ("node", "-e", "require.resolve('smpp')"),
     "Net::SMPP": ("perl", "-MNet::SMPP", "-e", "1"),
     "tshark": ("tshark", "--version"),
+    "kannel": ("bearerbox", "--version"),
 }
 NOT_MET = pytest.StashKey[dict[str, int]]()
 

@@ -37,6 +37,7 @@ ENTRY_POINTS |= {"smpp_server.cli", "smpp_server.__main__"}
 # What comes from outside -> the modules that may import it, short names as above.
 ONLY = {
     "smpplib": "smpp.constants tests.interop.*",
+    "aiosmpplib": "tests.interop.*",
     "twisted": "esme esme_bind connect logs alarms web web.* smsc_simulator smsc_bind house app"
     " cli.stage tests.*",  # a stage runs simulator and server: no look at a running server
     "pydantic": "config config_* tests.*",
