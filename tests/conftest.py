@@ -15,6 +15,8 @@ PEERS: dict[str, Sequence[str]] = {
     "tshark": ("tshark", "--version"),
     "kannel": ("bearerbox", "--version"),
 }
+# What these two assert is explained as in a test.
+pytest.register_assert_rewrite("tests.interop.foreign_smsc", "tests.interop.simulate")
 NOT_MET = pytest.StashKey[dict[str, int]]()
 
 # No deadline: a loaded machine is not a fault. In CI a run repeats: the same examples every time.

@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.interop.simulate import ASKED, Simulate, asked_and_answered, settled, told_by
 
 
+@pytest.mark.slow
 def test_bind_receive_submit_receipt_unbind(tmp_path: Path) -> None:
     with Simulate(tmp_path, *ASKED) as smsc:
         events = told_by(sys.executable, "aiosmpplib_client.py", port=smsc.port)

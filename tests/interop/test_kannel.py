@@ -17,7 +17,7 @@ from tests.interop.simulate import (
     settled,
 )
 
-pytestmark = pytest.mark.peer("kannel")
+pytestmark = [pytest.mark.peer("kannel"), pytest.mark.slow]
 DELIVERED = "1"  # the kind of a report
 
 

@@ -6,14 +6,9 @@ import pytest
 
 from tests.interop.foreign_smsc import ForeignSmsc, converse
 
-pytestmark = pytest.mark.peer("Net::SMPP")
+pytestmark = [pytest.mark.peer("Net::SMPP"), pytest.mark.slow]
 
 
 def test_a_transceiver(tmp_path: Path) -> None:
     with ForeignSmsc("perl", "net_smpp_smsc.pl") as smsc:
         converse(tmp_path, smsc, ["bind_transceiver"])
-
-
-def test_a_receiver_and_a_transmitter(tmp_path: Path) -> None:
-    with ForeignSmsc("perl", "net_smpp_smsc.pl") as smsc:
-        converse(tmp_path, smsc, ["bind_receiver", "bind_transmitter"], 'bind = "pair"')

@@ -6,7 +6,7 @@ import pytest
 
 from tests.interop.simulate import ASKED, Simulate, asked_and_answered, settled, told_by
 
-pytestmark = pytest.mark.peer("node-smpp")
+pytestmark = [pytest.mark.peer("node-smpp"), pytest.mark.slow]
 ESME_RINVPASWD = 0x0E
 DELIVERED = 2  # message_state, section 5.2.28
 

@@ -7,7 +7,7 @@ import pytest
 from tests.end_to_end.server import NOW, until
 from tests.interop.foreign_smsc import IN_GSM, ForeignSmsc, converse, served
 
-pytestmark = pytest.mark.peer("node-smpp")
+pytestmark = [pytest.mark.peer("node-smpp"), pytest.mark.slow]
 ESME_RTHROTTLED = 0x58
 
 

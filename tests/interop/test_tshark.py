@@ -117,6 +117,7 @@ def life(folder: Path) -> tuple[list[Frame], list[tuple[str, str]]]:
         return smsc.heard, list(smsc.accepted)
 
 
+@pytest.mark.slow
 def test_all_that_a_server_writes(tmp_path: Path) -> None:
     """Cut into segments of 100 octets, so that PDUs are put together from several."""
     heard, accepted = life(tmp_path)
