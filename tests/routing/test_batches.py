@@ -176,8 +176,8 @@ def test_outcomes_then_receipts_then_contacts(
 def test_money_that_comes_back_is_there_for_the_same_batch(kind: str, sent: list[str]) -> None:
     story = world({"funds": "0.05", "numbers": {"relou": ("main",)}}, "A texts relou")
     story.tell(f"B texts relou & flight 0 {kind}")
-    submits = story.changes.effects.submits
-    assert [f"+{submit.msisdn}" for submit in submits] == [PEOPLE[name] for name in sent]
+    flying = [f"+{flight.reply.msisdn}" for flight in story.standing.flights.values()]
+    assert flying == [PEOPLE[name] for name in sent]
 
 
 @pytest.mark.parametrize(("kind", "full"), [("retry", 1), ("refused", 0)])
