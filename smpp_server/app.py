@@ -18,8 +18,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
+from routing.budget import REFUSALS
 from routing.records import LinkFact
-from routing.standing import AlarmChange
+from routing.standing import ALL, AlarmChange
 from smpp_server import events as ev
 from smpp_server.alarms import AlarmCommand
 from smpp_server.config_records import Config
@@ -179,7 +180,7 @@ def logging_to(observer: LogObserver | None, config: Config) -> Callable[..., No
     """The log function of a house; every field passes the observer's allow-list."""
     if observer is not None:
         observer.allow_words(
-            [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES]
+            [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES, ALL, *REFUSALS]
             + [link.host for link in config.links.values()]
         )
         level = config.server.log_level
