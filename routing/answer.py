@@ -80,7 +80,7 @@ def priced(draft: Draft, number: OurNumber, contact: Contact) -> bool:
     links, now = draft.rules.links, draft.now.wall_ns
     for link in number.links:
         carrier = links[link].carrier
-        rate = draft.rates[carrier].price(contact.sender, contact.country, now)
+        rate = draft.rates[carrier].price(contact.sender, contact.country, now, contact.mccmnc)
         if rate is not None:
             draft.quoted = (carrier, rate)
             return True
@@ -181,6 +181,7 @@ def _new_reply(
         0,
         contact.sender,
         keys.optout,
+        contact.mccmnc,
     )
     draft.fresh_of.setdefault(keys.optout, []).append(reply)
     draft.fresh.setdefault((number.name, number.campaign), []).append(reply)

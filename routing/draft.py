@@ -107,7 +107,8 @@ class Draft:
         quote = self.quotes.get(reply.id)
         if quote is not None and quote[0] == carrier:
             return quote[1]
-        return self.rates[carrier].price(reply.msisdn, reply.country, self.now.wall_ns)
+        card = self.rates[carrier]
+        return card.price(reply.msisdn, reply.country, self.now.wall_ns, reply.mccmnc)
 
     def post(self, reply_id: int, kind: str, nanos: int, rate_version: int = 0) -> None:
         """One line of this turn's journal row."""

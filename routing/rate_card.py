@@ -117,7 +117,9 @@ class RateCard:
                 incoming.append(row._replace(country=""))
         return cls(version, _schedule(outbound, version), _schedule(incoming, version))
 
-    def price(self, msisdn: str, country: str, wall_ns: int | None = None) -> Rate | None:
+    def price(
+        self, msisdn: str, country: str, wall_ns: int | None = None, mccmnc: str = ""
+    ) -> Rate | None:
         """Price of one outbound segment to an E.164 number without "+", or None: unknown.
 
         `country` is the number's own (ISO 3166 alpha-2, "" when unknown); a line that names

@@ -102,6 +102,7 @@ class Contact(NamedTuple):
     silence: Silence | None  # a reason found in the message itself
     stop: bool  # the whole text was a stop word
     part: int = 1  # part number of a long text; guards look at part 1 only
+    mccmnc: str = ""  # the sender's network now, as in "20801" (ITU-T E.212); "" when not told
 
 
 class Outcome(NamedTuple):
@@ -161,6 +162,7 @@ class Reply(NamedTuple):
     attempts: int
     msisdn: str  # "" when the seal could not be opened
     optout: bytes = b""  # opt-out pseudonym, known once the number was read back
+    mccmnc: str = ""  # the network its text came from, "" when not told
 
 
 class Flight(NamedTuple):

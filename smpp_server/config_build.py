@@ -143,6 +143,7 @@ def link(file: ServerFile, name: str, password: Secret, base: Path) -> LinkConfi
             if name in written.links
         },
         outcomes=_outcomes(carrier),
+        network_tags=tuple(carrier.network_tags),
     )
 
 

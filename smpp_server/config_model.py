@@ -21,6 +21,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 TimerSeconds = Annotated[int, Field(ge=1, le=86_400)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Status = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+Tag = Annotated[int, Field(ge=1, le=0xFFFF)]
 
 PLAIN_TEXT_WORDS = "I accept that texts and passwords travel unencrypted"
 
@@ -159,6 +160,7 @@ class CarrierTable(LimitTable):
     session_statuses: list[Status] = []
     account_statuses: list[Status] = []
     refused_statuses: list[Status] = []
+    network_tags: Annotated[list[Tag], Field(max_length=2)] = [0x060D]
 
 
 class LinkTable(LimitTable):

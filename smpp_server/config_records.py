@@ -87,6 +87,7 @@ class LinkConfig:
     validity_period: str  # "" or a relative time of SMPP 3.4 section 7.1.1
     sources: Mapping[str, Source]  # name of our number → how it is written
     outcomes: Mapping[int, OutcomeKind]  # command_status → what it means, where not the usual
+    network_tags: tuple[int, ...]  # TLVs that name the sender's network, MCC before MNC
 
 
 @dataclass(frozen=True, slots=True)

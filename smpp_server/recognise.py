@@ -4,6 +4,7 @@ Nothing that leaves this module has a field for them: a stop word becomes a flag
 coming back a reason for silence.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ _RECEIPT_KINDS = {
 }
 _MESSAGE_PAYLOAD = 0x0424
 _UDHI = 0x40
+_NETWORK = re.compile(rb"[^0-9]?([2-7][0-9]{2})[^0-9]?([0-9]{2,3})[^0-9]?")  # E.212: MCC, MNC
 _NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
 
 
@@ -75,6 +77,7 @@ class _Link(NamedTuple):
     form: MoForm
     alphabet: str
     outcomes: Mapping[int, OutcomeKind]
+    network_tags: tuple[int, ...]
 
 
 class Recogniser:
@@ -95,6 +98,7 @@ class Recogniser:
                 rules.mo_forms[link.name],
                 link.default_alphabet,
                 {**OUTCOMES, **link.outcomes},
+                link.network_tags,
             )
             for link in links.values()
         }
@@ -186,8 +190,11 @@ class Recogniser:
         elif reading.msisdn in self._numbers:
             silence = Silence.OWN_NUMBER
         keys = None if silence is not None else self._sender_keys(reading.msisdn)
+        network = _network(link, pdu) if pdu.tlvs and keys is not None else ""
         seen.contacts.append(
-            Contact(ref, number, reading.msisdn, reading.country, keys, silence, stop, part)
+            Contact(
+                ref, number, reading.msisdn, reading.country, keys, silence, stop, part, network
+            )
         )
 
     def _called_number(self, pdu: DeliverSm | DataSm) -> str:
@@ -270,6 +277,17 @@ def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:
         return Outcome(token, OutcomeKind.ACCEPTED, pdu.message_id)
     kind = link.outcomes.get(status, OutcomeKind.REFUSED)
     return Outcome(token, kind, "", status_name(status))
+
+
+def _network(link: _Link, pdu: DeliverSm | DataSm) -> str:
+    """MCC and MNC of the sender's network as digits, "" when the message does not tell them.
+
+    Carriers write "20801", "208-01", a closing NUL, a type octet in front (SMPP 5.0 section
+    4.8.4.57), or MCC and MNC in a tag each.
+    """
+    told = b"".join((pdu.tlv(tag) or b"") for tag in link.network_tags)
+    found = _NETWORK.fullmatch(told)
+    return (found[1] + found[2]).decode("ascii") if found else ""
 
 
 def _own_octets(texts: Mapping[str, ReplyText]) -> frozenset[bytes]:

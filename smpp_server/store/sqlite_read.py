@@ -108,7 +108,7 @@ def _lane(
         if row[11] > wall_ns:
             replies.append(sql.reply_of(row, "", b""))
             break
-        sealed = row[13]  # none when the process that knew the number died with it
+        sealed = row[14]  # none when the process that knew the number died with it
         replies.append(sql.reply_of(row, *(unseal(sealed, row[0]) if sealed else ("", b""))))
     rows.close()
     return replies

@@ -13,7 +13,7 @@ Row = tuple[Any, ...]
 
 REPLY = (
     "id, campaign, number, kind, text_id, segments, country, claim, epoch, prefix,"
-    " created, due, attempts, sealed"
+    " created, due, attempts, mccmnc, sealed"
 )
 LOAD = (
     f"SELECT {REPLY.removesuffix(', sealed')}, carrier, link, price, rate_version, exact, day,"
@@ -22,14 +22,14 @@ LOAD = (
 )
 INSERT_WAITING = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
-    " epoch, prefix, created, due, sealed, pad)"
-    " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(128))"
+    " epoch, prefix, created, due, mccmnc, sealed, pad)"
+    " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(128))"
 )
 INSERT_FLIGHT = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
-    " epoch, prefix, created, due, carrier, link, price, rate_version, exact, tracked, day,"
+    " epoch, prefix, created, due, mccmnc, carrier, link, price, rate_version, exact, tracked, day,"
     " submitted, reserve_journal, pad)"
-    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(64))"
+    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(64))"
 )
 RELEASE = (
     "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
@@ -113,7 +113,7 @@ BEGIN_ALARM = "INSERT INTO alarm (code, subject, figures, began) VALUES (?, ?, ?
 
 def reply_of(row: Row, msisdn: str, optout: bytes) -> Reply:
     """A WAITING row (columns of REPLY) with its number read back."""
-    return Reply._make((*row[:3], KINDS[row[3]], *row[4:13], msisdn, optout))
+    return Reply._make((*row[:3], KINDS[row[3]], *row[4:13], msisdn, optout, row[13]))
 
 
 def waiting_row(reply: Reply, sealed: bytes) -> Row:
@@ -131,6 +131,7 @@ def waiting_row(reply: Reply, sealed: bytes) -> Row:
         bytearray(reply.prefix),
         reply.created_ns,
         reply.due_ns,
+        reply.mccmnc,
         bytearray(sealed),
     )
 
@@ -151,6 +152,7 @@ def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
         bytearray(reply.prefix),
         reply.created_ns,
         reply.due_ns,
+        reply.mccmnc,
         flight.carrier,
         flight.link,
         flight.price_nanos,
@@ -182,7 +184,7 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
 def flight_of(row: Row) -> Flight:
     """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
     reply = reply_of(row, "", b"")
-    carrier, link, price, version, exact, day, submitted = row[13:]
+    carrier, link, price, version, exact, day, submitted = row[14:]
     return Flight(reply, link, carrier, price, version, bool(exact), day, submitted)
 
 

@@ -32,6 +32,7 @@ Opener = Callable[[Path], Store]
 BACKENDS: dict[str, Opener] = {"sqlite": lambda folder: SqliteStore(folder / "smppd.db")}
 
 S = ReplyState
+NETWORKS = ("", "20801", "310260")
 SENDERS = [f"3361234{n:04}" for n in range(6)]
 LATE_MOVES = {  # what receipts, late responses and time do to a reply that is not in flight
     S.ACCEPTED: (S.DELIVERED, S.FAILED, S.CLOSED),
@@ -101,6 +102,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.wall_ns + delay,
             0,
             sender,
+            mccmnc=NETWORKS[int(sender) % len(NETWORKS)],
         )
 
     def pseudonym(self, sender: str, epoch: int = 0) -> bytes:

@@ -33,6 +33,7 @@ CREATE TABLE reply (
     created         INTEGER NOT NULL,
     due             INTEGER NOT NULL,
     attempts        INTEGER NOT NULL DEFAULT 0,
+    mccmnc          TEXT NOT NULL,  -- the network the text came from, '' when not told
     sealed          BLOB,
     carrier         TEXT,
     link            TEXT,
