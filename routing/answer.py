@@ -12,6 +12,7 @@ SPREAD_STEPS = 1 << 32
 def answer(draft: Draft, contacts: list[Contact]) -> None:
     """Decide every contact of the batch in its order, and book the inbound texts."""
     inbound = 0
+    foreign: dict[str, list[int]] = {}  # currency → [nano-units of the books, and of its own]
     numbers = draft.rules.numbers
     first_id = draft.next_id
     for contact in contacts:
@@ -23,13 +24,22 @@ def answer(draft: Draft, contacts: list[Contact]) -> None:
                 continue
         number = numbers.get(contact.number)
         if number is not None:
-            inbound += number.inbound_nanos
+            cost = draft.inbound(number)
+            inbound += cost.nanos
+            if cost.currency:
+                sums = foreign.setdefault(cost.currency, [0, 0])
+                sums[0] += cost.nanos
+                sums[1] += cost.billed_nanos
     if contacts:
         draft.count("contacts", len(contacts))
         draft.count("replies", draft.next_id - first_id)
     if inbound:
-        draft.post(0, "inbound", inbound)
         draft.purse.add(-inbound)
+        for currency, (nanos, billed) in foreign.items():
+            draft.post(0, "inbound", nanos, 0, billed, currency)
+            inbound -= nanos
+    if inbound:
+        draft.post(0, "inbound", inbound)
 
 
 def _consider(draft: Draft, contact: Contact) -> Silence | None:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from routing.budget import REFUSALS, Purse, day_account
-from routing.ledger import write_row
+from routing.conversion import Conversion, Cost, in_force
+from routing.ledger import Posted, write_row
 from routing.rate_card import Rate, RateCard
 from routing.records import (
     Flight,
@@ -30,6 +31,7 @@ from routing.standing import (
     Known,
     Park,
     Standing,
+    Stored,
     claim_scope,
 )
 from routing.throttle import Throttle
@@ -76,7 +78,7 @@ class Draft:
         self.last_lane = standing.last_lane
         self.alarms = set(standing.alarms)
         self.unknown_hour = standing.unknown_hour
-        self.entries: list[tuple[int, str, int, int]] = []  # as ledger.Entry
+        self.entries: list[Posted] = []
         self.fresh: dict[Lane, list[Reply]] = {}
         self.fresh_of: dict[bytes, list[Reply]] = {}  # opt-out pseudonym → fresh replies
         self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
@@ -92,6 +94,8 @@ class Draft:
         self.quotes: dict[int, tuple[str, Rate | None]] = {}  # ... and those of fresh replies
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
+        self.conversions: dict[str, Conversion] = {}  # currency → the one in force now
+        self.inbound_costs: dict[str, Cost] = {}  # name of our number → one text to it
 
     def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:
         """The sender's claim under whichever epoch key it stands, this turn's changes included."""
@@ -110,9 +114,43 @@ class Draft:
         card = self.rates[carrier]
         return card.price(reply.msisdn, reply.country, self.now.wall_ns, reply.mccmnc)
 
-    def post(self, reply_id: int, kind: str, nanos: int, rate_version: int = 0) -> None:
-        """One line of this turn's journal row."""
-        self.entries.append((reply_id, kind, nanos, rate_version))
+    def cost(self, carrier: str, nanos: int) -> Cost:
+        """What `nanos` of the carrier's currency are in the books: rounded up, and once."""
+        currency = self.rates[carrier].currency
+        if currency in ("", self.rules.money.currency):
+            return Cost(nanos)
+        conversion = self.conversions.get(currency)
+        if conversion is None:
+            dated = self.rules.money.conversions[currency]
+            conversion = self.conversions[currency] = in_force(dated, self.now.wall_ns)
+        return Cost(conversion.convert(nanos), nanos, currency)
+
+    def inbound(self, number: OurNumber) -> Cost:
+        """One text to our number: the dearest of the carriers it may come in by."""
+        found = self.inbound_costs.get(number.name)
+        if found is None:
+            costs = [Cost(number.inbound_nanos)]
+            for carrier in dict.fromkeys(self.rules.links[link].carrier for link in number.links):
+                nanos = self.rates[carrier].inbound(number.msisdn, self.now.wall_ns)
+                if nanos is not None:
+                    costs.append(self.cost(carrier, nanos))
+            found = self.inbound_costs[number.name] = max(costs)
+        return found
+
+    def post(
+        self,
+        reply_id: int,
+        kind: str,
+        nanos: int,
+        rate_version: int = 0,
+        billed_nanos: int = 0,
+        currency: str = "",
+    ) -> None:
+        """One line of this turn's journal row; with a currency, what the carrier bills too."""
+        if currency:
+            self.entries.append((reply_id, kind, nanos, rate_version, billed_nanos, currency))
+        else:
+            self.entries.append((reply_id, kind, nanos, rate_version))
 
     def count(self, what: str, by: int = 1) -> None:
         """One more of `what`, for status and metrics."""
@@ -170,18 +208,22 @@ class Draft:
         self.changes.finished.append(Finished(reply_id, was, state, message_id, reason))
         return state
 
-    def money_back(self, reply_id: int, nanos: int, version: int, day: str) -> None:
-        """Release a reservation; lanes that waited for money may try again."""
-        self.post(reply_id, "release", nanos, version)
-        self.purse.release(nanos, day)
+    def posted(self, reply_id: int, kind: str, of: Flight | Stored) -> None:
+        """Post what was reserved for a reply, in both currencies, as `kind`."""
+        self.post(reply_id, kind, of.price_nanos, of.rate_version, of.billed_nanos, of.currency)
+
+    def money_back(self, reply_id: int, kind: str, of: Flight | Stored) -> None:
+        """Release or correct a reservation; lanes that waited for money may try again."""
+        self.posted(reply_id, kind, of)
+        self.purse.release(of.price_nanos, of.day)
         self.unpark(REFUSALS)
 
     def refused_money(self, flight: Flight) -> None:
         """What a submit that was answered by an error costs, by the carrier's tariff."""
         if self.rules.carriers[flight.carrier].bill_refused:
-            self.post(flight.reply.id, "settle", flight.price_nanos, flight.rate_version)
+            self.posted(flight.reply.id, "settle", flight)
         else:
-            self.money_back(flight.reply.id, flight.price_nanos, flight.rate_version, flight.day)
+            self.money_back(flight.reply.id, "release", flight)
 
     def unpark(self, reasons: Sequence[str]) -> None:
         """Lanes that stand for one of `reasons` are read again, in the next turn."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from routing.budget import Purse
+from routing.draft import Draft
 from routing.policy import decide
 from routing.rate_card import RateCard
 from routing.records import Contact, LinkFact, Now, Rules
@@ -35,18 +36,19 @@ def explain(
         return said
     reply = made[0]
     number = rules.numbers[reply.number]
+    draft = Draft(known, standing, rules, rates, links, now)
     ways = []
     for link in number.links:
         fact = next((fact for fact in links if fact.link == link), None)
         carrier = rules.links[link].carrier
-        rate = rates[carrier].price(contact.sender, contact.country, now.wall_ns)
+        rate = draft.rate(carrier, reply)
         ways.append(
             {
                 "link": link,
                 "carrier": carrier,
                 "bound": bool(fact and fact.bind_id),
                 "held": _held(known, link, now),
-                "price_nanos": rate.nanos_per_segment * reply.segments if rate else None,
+                "price_nanos": rate and draft.cost(carrier, rate[0] * reply.segments).nanos,
                 "exact": bool(rate and rate.exact),
             }
         )

@@ -31,8 +31,14 @@ class Entry(NamedTuple):
 
     reply_id: int
     kind: str
-    nanos: int
+    nanos: int  # of the books' currency
     rate_version: int
+    billed_nanos: int = 0  # what the carrier bills, where it bills in another currency ...
+    currency: str = ""  # ... and in which; "" for that of the books
+
+
+Posted = tuple[int, str, int, int] | tuple[int, str, int, int, int, str]
+"""An Entry before it is one: with four values it is in the currency of the books."""
 
 
 class JournalRow(NamedTuple):
@@ -41,7 +47,7 @@ class JournalRow(NamedTuple):
     seq: int
     at_ns: int
     totals: str  # "reserve 99000000 settle 0 ...", kinds in the order of KINDS, zero ones left out
-    entries: str  # "id kind nanos version" joined by ";"
+    entries: str  # "id kind nanos version" joined by ";"; in another currency " billed USD" more
     digest: bytes  # SHA-256 over the previous digest, seq, time, totals and entries
 
 
@@ -58,21 +64,27 @@ def _digest(previous: bytes, seq: int, at_ns: int, totals: str, entries: str) ->
 
 
 def write_row(
-    previous: bytes, seq: int, at_ns: int, entries: Iterable[tuple[int, str, int, int]]
+    previous: bytes, seq: int, at_ns: int, entries: Iterable[Posted]
 ) -> tuple[JournalRow, dict[str, int]]:
     """The row that follows `previous`, and by how much each account changes."""
     ordered = sorted(entries)
     sums = _sums(ordered)
     totals = _totals(sums)
-    listed = ";".join([f"{i} {kind} {nanos} {version}" for i, kind, nanos, version in ordered])
+    listed = ";".join([f"{e[0]} {e[1]} {e[2]} {e[3]}{_tail(e)}" for e in ordered])
     row = JournalRow(seq, at_ns, totals, listed, _digest(previous, seq, at_ns, totals, listed))
     return row, account_changes(sums)
 
 
-def _sums(entries: Iterable[tuple[int, str, int, int]]) -> dict[str, int]:
+def _tail(entry: Posted) -> str:
+    """What the carrier bills, when that is in its own currency."""
+    return f" {entry[4]} {entry[5]}" if len(entry) > 4 and entry[5] else ""
+
+
+def _sums(entries: Iterable[Posted]) -> dict[str, int]:
     sums: dict[str, int] = {}
-    for _, kind, nanos, _ in entries:
-        sums[kind] = sums.get(kind, 0) + nanos
+    for entry in entries:
+        kind = entry[1]
+        sums[kind] = sums.get(kind, 0) + entry[2]
     return sums
 
 
@@ -96,8 +108,12 @@ def read_entries(entries: str) -> list[Entry]:
         return read
     for item in entries.split(";"):
         try:
-            reply_id, kind, nanos, version = item.split(" ")
-            read.append(Entry(int(reply_id), kind, int(nanos), int(version)))
+            reply_id, kind, nanos, version, *billed = item.split(" ")
+            entry = Entry(int(reply_id), kind, int(nanos), int(version))
+            if billed:
+                amount, currency = billed
+                entry = entry._replace(billed_nanos=int(amount), currency=currency)
+            read.append(entry)
         except ValueError:
             raise LedgerError("a posting has not the form: id kind nanos version") from None
         if kind not in EFFECT:

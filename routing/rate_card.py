@@ -1,101 +1,136 @@
 """Price per segment by destination: exact, dated, and nothing where no row applies.
 
-A card is built once from checked rows. The longest prefix wins. A prefix tells the block a number
-came from, not the network that serves it today, so where rows name networks the price is the
-dearest that may apply, an upper bound.
+A card is built once from checked rows. A network that the message told has its own row's price;
+among rows of no network the longest prefix wins. A prefix tells the block a number came from, not
+the network that serves it today, so where rows name networks and the message does not tell its
+own, the price is the dearest that may apply: an upper bound.
 """
 
-import csv
-import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
 
-from routing.money import MoneyError, parse_nanos
+from routing.mcc import CODES
+from routing.rate_rows import FOREVER_NS, IN, OUT, RateFault, Row, parse_rows
 
-OUT: Final = "out"
-IN: Final = "in"
+__all__ = ["IN", "OUT", "Rate", "RateCard", "RateFault", "Row", "parse_rows"]
 
-NEEDED_COLUMNS: Final = ("prefix", "direction", "price", "currency")
-OTHER_COLUMNS: Final = ("country", "mcc", "mnc", "valid_from", "valid_to", "note")
-
-_DAY_NS: Final = 86_400_000_000_000
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_FOREVER_NS: Final = 2**63 - 1
-
-_HEADER: Final = ",".join(NEEDED_COLUMNS)
-
-_DIRECTION: Final = re.compile(f"{OUT}|{IN}")
-_PREFIX: Final = re.compile(r"\+?([1-9][0-9]{0,14})?")
-_COUNTRY: Final = re.compile(r"([A-Z]{2})?")
-_MCC: Final = re.compile(r"([0-9]{3})?")
-_MNC: Final = re.compile(r"([0-9]{2,3}|\*)?")
+_UNDATED_NS: Final = -1  # stands for "without a date", before all wall times
 
 
 class Rate(NamedTuple):
-    """The price of one segment."""
+    """The price of one segment, in the currency of its card."""
 
     nanos_per_segment: int
     version: int  # of the card that named it
     exact: bool  # False: an upper bound, the network is not known
 
 
-class Row(NamedTuple):
-    """One checked line of a card."""
-
-    line: int
-    prefix: str  # first digits of E.164 numbers; "" for all numbers of `country`
-    direction: str  # OUT or IN
-    nanos: int  # per segment
-    currency: str
-    country: str  # ISO 3166 alpha-2; "" when the line does not say
-    mcc: str
-    mnc: str  # text: "01" and "001" are two networks (ITU-T E.212); "" for all networks
-    from_ns: int  # wall time from which the line is valid; 0 for always
-    to_ns: int  # wall time at which it ends; the largest integer for never
+_Leaf = list[tuple[int, int, Rate]]  # (from, to, price) in wall time, none meets another
+_Span = tuple[int, int, int]  # (from, to, nano-units): one row of a network
+_Blocks = dict[str, list[_Span]]  # prefix → rows
 
 
-class RateFault(NamedTuple):
-    """One thing wrong in a card."""
+class _Prefixes(NamedTuple):
+    """Prices by prefix: the longest wins, and at one length the row that names the country."""
 
-    line: int
-    message: str
-    cure: str
+    widths: Mapping[str, tuple[tuple[int, str], ...]]  # country → (length, key's country) in order
+    leaves: Mapping[str, _Leaf]  # country + prefix → prices over time
 
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.message}; {self.cure}"
-
-
-class _Table(NamedTuple):
-    """The prices of one country at one time."""
-
-    widths: tuple[int, ...]  # lengths of the prefixes, longest first
-    rates: Mapping[str, Rate]
-
-
-_Tables = Mapping[str, _Table]  # country → prices; "" for countries no line names
-
-
-class _Schedule(NamedTuple):
-    """The prices of one direction over time."""
-
-    undated: _Tables  # of the lines that are always valid
-    starts_ns: tuple[int, ...]  # wall times at which prices change, first 0
-    spans: tuple[_Tables, ...]  # prices from each of these times on
-
-    def find(self, msisdn: str, country: str, wall_ns: int | None) -> Rate | None:
-        if wall_ns is None:
-            tables = self.undated
-        else:
-            tables = self.spans[max(0, bisect_right(self.starts_ns, wall_ns) - 1)]
-        widths, rates = tables.get(country) or tables[""]
-        for width in widths:
-            rate = rates.get(msisdn[:width])
-            if rate is not None:
-                return rate
+    def find(self, msisdn: str, country: str, wall_ns: int) -> Rate | None:
+        for width, owner in self.widths.get(country) or self.widths[""]:
+            leaf = self.leaves.get(owner + msisdn[:width])
+            if leaf is not None:
+                for from_ns, to_ns, rate in leaf:
+                    if from_ns <= wall_ns < to_ns:
+                        return rate
         return None
+
+
+class _Bound(NamedTuple):
+    """The networks of some MCCs between two wall times."""
+
+    from_ns: int
+    to_ns: int
+    least: int
+    most: int  # -1: no row is valid then
+    all_named: bool  # every MCC has a price for networks that have no row of their own
+
+
+class _Networks(NamedTuple):
+    """Prices of networks."""
+
+    by_country: Mapping[str, tuple[str, ...]]  # country → MCCs of the rows that name it
+    by_prefix: Mapping[str, tuple[str, ...]]  # prefix → MCCs of the rows that name no country
+    widths: tuple[int, ...]  # their lengths
+    lengths: tuple[int, ...]  # of all prefixes, the longest first
+    spans: Mapping[tuple[str, str], Mapping[str, _Blocks]]  # (country, MCC) → MNC → rows
+    bounds: dict[tuple[str, tuple[str, ...]], _Bound]  # found already: the last one of each
+
+    def codes(self, msisdn: str, country: str) -> tuple[str, ...]:
+        """MCCs whose networks may serve the number, as far as the card knows."""
+        found = self.by_country.get(country, ())
+        for width in self.widths:
+            more = self.by_prefix.get(msisdn[:width], ())
+            if more and more != found:
+                found = tuple(sorted({*found, *more}))
+        return found
+
+    def own(self, msisdn: str, country: str, mccmnc: str, wall_ns: int) -> tuple[int, bool] | None:
+        """(nano-units, exact) of one network's own rows, or of its MCC's where no MNC has any.
+
+        Among several the one of the number's block counts, else the dearest.
+        """
+        mcc, mnc = mccmnc[:3], mccmnc[3:]
+        owners = [self.spans.get((owner, mcc), {}) for owner in dict.fromkeys((country, ""))]
+        if all(owner.keys() <= {""} for owner in owners):
+            mnc = ""
+        rows = [owner[mnc] for owner in owners if mnc in owner]
+        if not rows:
+            return None
+        for length in self.lengths:
+            for blocks in rows:
+                for from_ns, to_ns, nanos in blocks.get(msisdn[:length], ()):
+                    if from_ns <= wall_ns < to_ns:
+                        return nanos, True
+        bound = self.bound(country, (mcc + mnc,), wall_ns)
+        return None if bound.most < 0 else (bound.most, bound.least == bound.most)
+
+    def bound(self, country: str, codes: tuple[str, ...], wall_ns: int) -> _Bound:
+        """What networks of these MCCs cost at a time."""
+        key = (country, codes)
+        found = self.bounds.get(key)
+        if found is None or not found.from_ns <= wall_ns < found.to_ns:
+            found = self._bound(country, codes, wall_ns)
+            self.bounds[key] = found
+        return found
+
+    def _bound(self, country: str, codes: tuple[str, ...], wall_ns: int) -> _Bound:
+        since, until = _UNDATED_NS, FOREVER_NS
+        prices: set[int] = set()
+        whole: set[str] = set()
+        for code in codes:
+            for mnc, (from_ns, to_ns, nanos) in self._rows(country, code):
+                for edge in (from_ns, to_ns):
+                    if edge <= wall_ns:
+                        since = max(since, edge)
+                    else:
+                        until = min(until, edge)
+                if from_ns <= wall_ns < to_ns:
+                    prices.add(nanos)
+                    if not mnc:
+                        whole.add(code)
+        all_named = whole == set(codes)
+        return _Bound(since, until, min(prices, default=-1), max(prices, default=-1), all_named)
+
+    def _rows(self, country: str, code: str) -> Iterator[tuple[str, _Span]]:
+        """(MNC, row) for every row of an MCC, or of one network."""
+        for owner in dict.fromkeys((country, "")):
+            for mnc, blocks in self.spans.get((owner, code[:3]), {}).items():
+                if code[3:] in ("", mnc):
+                    for spans in blocks.values():
+                        for span in spans:
+                            yield mnc, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +138,43 @@ class RateCard:
     """Prices of one carrier. Build it with `RateCard.build` from rows without faults."""
 
     version: int
-    outbound: _Schedule
-    incoming: _Schedule
+    currency: str  # of its prices; "" for a card without rows
+    outbound: _Prefixes
+    networks: _Networks | None
+    incoming: _Prefixes
+    surcharges: Mapping[str, int]  # by MCC or MCC and MNC, nano-units a segment on top
+    _added: dict[str, tuple[int, bool]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def build(cls, rows: Iterable[Row], version: int) -> Self:
-        """Compile rows that `parse_rows` found no fault in."""
-        outbound, incoming = [], []
+    def build(
+        cls, rows: Iterable[Row], version: int, surcharges: Mapping[str, int] | None = None
+    ) -> Self:
+        """Compile rows that `parse_rows` found no fault in.
+
+        `surcharges` are nano-units on top of every outbound segment: under "" for all, under
+        "208" or "20801" for the networks of an MCC, or one network.
+        """
+        added = dict(surcharges or {})
+        flat = added.pop("", 0)
+        by_prefix: list[Row] = []
+        by_network: list[Row] = []
+        incoming: list[Row] = []
+        currency = ""
         for row in rows:
-            if row.direction == OUT:
-                outbound.append(row)
-            else:
+            currency = row.currency
+            if row.direction == IN:
                 incoming.append(row._replace(country=""))
-        return cls(version, _schedule(outbound, version), _schedule(incoming, version))
+            else:
+                row = row._replace(nanos=row.nanos + flat) if flat else row
+                (by_network if row.mcc else by_prefix).append(row)
+        return cls(
+            version,
+            currency,
+            _prefixes(by_prefix, version),
+            _networks(by_network) if by_network else None,
+            _prefixes(incoming, version),
+            added,
+        )
 
     def price(
         self, msisdn: str, country: str, wall_ns: int | None = None, mccmnc: str = ""
@@ -123,195 +182,119 @@ class RateCard:
         """Price of one outbound segment to an E.164 number without "+", or None: unknown.
 
         `country` is the number's own (ISO 3166 alpha-2, "" when unknown); a line that names
-        another country never applies. Without `wall_ns` only undated lines count.
+        another country never applies. Without `wall_ns` only undated lines count. `mccmnc` is the
+        network that serves the number now (5 or 6 digits), "" when nobody told; one that the card
+        does not list for this destination is as good as unknown.
         """
-        return self.outbound.find(msisdn, country, wall_ns)
+        if wall_ns is None:
+            wall_ns = _UNDATED_NS
+        elif wall_ns < 0:
+            wall_ns = 0
+        rate = self.outbound.find(msisdn, country, wall_ns)
+        if self.networks is not None:
+            codes = self.networks.codes(msisdn, country)
+            if codes:
+                rate = self._by_network(rate, codes, msisdn, country, wall_ns, mccmnc)
+        if rate is None or not self.surcharges:
+            return rate
+        return self._with_surcharge(rate, country, mccmnc)
 
     def inbound(self, our_msisdn: str, wall_ns: int | None = None) -> int | None:
         """Nano-units one inbound text to our number costs; None when no line says."""
+        wall_ns = _UNDATED_NS if wall_ns is None else max(0, wall_ns)
         rate = self.incoming.find(our_msisdn, "", wall_ns)
         return None if rate is None else rate.nanos_per_segment
 
+    def _by_network(
+        self,
+        plain: Rate | None,
+        codes: tuple[str, ...],
+        msisdn: str,
+        country: str,
+        wall_ns: int,
+        mccmnc: str,
+    ) -> Rate | None:
+        networks = self.networks
+        assert networks is not None
+        if mccmnc[:3] in codes:
+            own = networks.own(msisdn, country, mccmnc, wall_ns)
+            if own is not None:
+                return Rate(own[0], self.version, own[1])
+        bound = networks.bound(country, codes, wall_ns)
+        if bound.most < 0:
+            return plain
+        least, most, all_named = bound.least, bound.most, bound.all_named
+        if plain is not None:
+            least, most = min(least, plain[0]), max(most, plain[0])
+            all_named = True
+        return Rate(most, self.version, least == most and all_named)
 
-def parse_rows(
-    lines: Iterable[str], currency: str
-) -> tuple[tuple[Row, ...], tuple[RateFault, ...]]:
-    """Read a card: CSV with a header, commas, or semicolons and then decimal commas allowed.
+    def _with_surcharge(self, rate: Rate, country: str, mccmnc: str) -> Rate:
+        codes = CODES.get(country)
+        if codes is not None and mccmnc[:3] in codes:
+            named = self.surcharges.get(mccmnc, self.surcharges.get(mccmnc[:3], 0))
+            return rate._replace(nanos_per_segment=rate.nanos_per_segment + named)
+        found = self._added.get(country)
+        if found is None:
+            found = self._added[country] = self._dearest_surcharge(codes)
+        most, certain = found
+        return Rate(rate.nanos_per_segment + most, rate.version, rate.exact and certain)
 
-    Empty lines and lines that begin with "#" are left out. `currency` is the one the books are
-    kept in. A card with faults must not be built; its rows are then only those without fault.
-    """
-    rows: list[Row] = []
-    faults: list[RateFault] = []
-    header: list[str] | None = None
-    separator = ","
-    number = 0
-    for number, raw in enumerate(lines, 1):
-        line = raw.removeprefix("\ufeff").rstrip("\r\n")
-        if not line.strip() or line.startswith("#"):
-            continue
-        if header is None:
-            separator = ";" if ";" in line else ","
-            [names] = csv.reader([line], delimiter=separator)
-            header = [name.strip().lower() for name in names]
-            faults.extend(_header_faults(header, number))
-            if faults:
-                return (), tuple(faults)
-            continue
-        try:
-            rows.append(_row(_cells(line, header, separator), number, separator, currency))
-        except _Wrong as wrong:
-            faults.extend(RateFault(number, *fault) for fault in wrong.faults)
-    if header is None:
-        faults.append(RateFault(number + 1, "the card is empty", f"begin with {_HEADER}"))
-    faults.extend(_overlaps(rows))
-    return tuple(rows), tuple(sorted(faults))
-
-
-class _Wrong(Exception):
-    """Faults of one line, as pairs of message and cure."""
-
-    def __init__(self, *faults: tuple[str, str]) -> None:
-        self.faults = faults
-
-
-def _header_faults(header: list[str], number: int) -> Iterator[RateFault]:
-    for name in NEEDED_COLUMNS:
-        if name not in header:
-            yield RateFault(number, f"column {name!r} is missing", f"begin with {_HEADER}")
-    for place, name in enumerate(header):
-        if name not in NEEDED_COLUMNS + OTHER_COLUMNS:
-            known = ", ".join(NEEDED_COLUMNS + OTHER_COLUMNS)
-            yield RateFault(number, f"column {name!r} is not known", f"the columns are {known}")
-        if name in header[:place]:
-            yield RateFault(number, f"column {name!r} stands twice", "keep one")
+    def _dearest_surcharge(self, codes: frozenset[str] | None) -> tuple[int, bool]:
+        """(what the dearest network of a country adds, do all of them add the same)."""
+        mine = {
+            name: nanos
+            for name, nanos in self.surcharges.items()
+            if codes is None or name[:3] in codes
+        }
+        others = {0} if codes is None or not codes <= mine.keys() else set()
+        amounts = others | set(mine.values())
+        return max(amounts), len(amounts) == 1
 
 
-def _cells(line: str, header: list[str], separator: str) -> dict[str, str]:
-    try:
-        [cells] = csv.reader([line], delimiter=separator, strict=True)
-    except csv.Error as fault:
-        raise _Wrong((f"not readable as CSV ({fault})", "close the quotes")) from fault
-    if len(cells) != len(header):
-        count = f"{len(cells)} cells, the header names {len(header)}"
-        raise _Wrong((count, "one cell for each column; quote a cell that holds the separator"))
-    return {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-
-
-def _row(cells: Mapping[str, str], number: int, separator: str, currency: str) -> Row:
-    """One checked line; _Wrong holds all its faults."""
-    faults = list(_form_faults(cells))
-    if cells["currency"] != currency:
-        cure = f"convert the price, or keep the books in {cells['currency'] or 'it'}"
-        faults.append((f"currency {cells['currency']!r} is not {currency}", cure))
-    nanos = 0
-    try:
-        price = cells["price"]
-        nanos = parse_nanos(price.replace(",", ".") if separator == ";" else price)
-        if nanos < 0:
-            faults.append((f"price {price} is below zero", "write what a segment costs, or 0"))
-    except MoneyError as fault:
-        faults.append((f"price: {fault}", "give at most nine decimals, no sign of thousands"))
-    from_ns, to_ns = 0, _FOREVER_NS
-    try:
-        from_ns = _day_ns(cells.get("valid_from", ""), 0, 0)
-        to_ns = _day_ns(cells.get("valid_to", ""), 1, _FOREVER_NS)
-        if from_ns >= to_ns:
-            faults.append(("valid_to lies before valid_from", "exchange the two dates"))
-    except ValueError as fault:
-        faults.append((f"date: {fault}", "write dates as 2026-11-24, from 1970 to 2261"))
-    if faults:
-        raise _Wrong(*faults)
-    return Row(
-        line=number,
-        prefix=cells["prefix"].removeprefix("+"),
-        direction=cells["direction"],
-        nanos=nanos,
-        currency=currency,
-        country=cells.get("country", ""),
-        mcc=cells.get("mcc", ""),
-        mnc=cells.get("mnc", "").removesuffix("*"),
-        from_ns=from_ns,
-        to_ns=to_ns,
-    )
-
-
-def _form_faults(cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    forms = (
-        ("prefix", _PREFIX, 'write country code and first digits, as in "33" or "336"'),
-        ("direction", _DIRECTION, 'write "out" for what we send, "in" for what reaches us'),
-        ("country", _COUNTRY, 'write two capitals (ISO 3166), as in "FR", or nothing'),
-        ("mcc", _MCC, "write three digits or nothing"),
-        ("mnc", _MNC, 'write two or three digits, "*" or nothing'),
-    )
-    for name, form, cure in forms:
-        if form.fullmatch(cells.get(name, "")) is None:
-            yield f"{name} {cells[name]!r} is not one", cure
-    if cells["prefix"] in ("", "+"):
-        if cells["direction"] == IN:
-            yield "no prefix", "write our number, or its first digits"
-        elif not cells.get("country"):
-            yield "no destination", "write a prefix or a country"
-    if cells.get("mnc", "").strip("*") and not cells.get("mcc"):
-        yield "mnc without mcc", "write both"
-
-
-def _day_ns(text: str, later_days: int, absent_ns: int) -> int:
-    """Midnight UTC of an ISO date, `later_days` on; ValueError for what is none."""
-    if not text:
-        return absent_ns
-    day_ns = (date.fromisoformat(text).toordinal() - _EPOCH + later_days) * _DAY_NS
-    if not 0 <= day_ns < _FOREVER_NS:
-        raise ValueError(f"{text} is out of reach")
-    return day_ns
-
-
-def _overlaps(rows: Iterable[Row]) -> Iterator[RateFault]:
-    """Two lines for the same thing at the same time: which is meant nobody can know."""
-    seen: dict[tuple[str, ...], list[Row]] = {}
+def _prefixes(rows: list[Row], version: int) -> _Prefixes:
+    """Linear in the rows. Equal prices share one Rate."""
+    leaves: dict[str, _Leaf] = {}
+    lengths: dict[str, set[int]] = {"": set()}
+    rates: dict[int, Rate] = {}
     for row in rows:
-        same = seen.setdefault((row.direction, row.prefix, row.country, row.mcc, row.mnc), [])
-        for other in same:
-            if row.from_ns < other.to_ns and other.from_ns < row.to_ns:
-                told = f"the same destination as line {other.line}, at the same time"
-                yield RateFault(row.line, told, "remove one, or give both dates that do not meet")
-        same.append(row)
+        rate = rates.get(row.nanos)
+        if rate is None:
+            rate = rates[row.nanos] = Rate(row.nanos, version, True)
+        key = row.country + row.prefix
+        leaves.setdefault(key, []).append((_since(row), row.to_ns, rate))
+        lengths.setdefault(row.country, set()).add(len(row.prefix))
+    widths = {}
+    for country, own in lengths.items():
+        both = [(width, country) for width in own]
+        if country:
+            both += [(width, "") for width in lengths[""]]
+        both.sort(key=lambda pair: (-pair[0], not pair[1]))
+        widths[country] = tuple(both)
+    return _Prefixes(widths, leaves)
 
 
-def _schedule(rows: list[Row], version: int) -> _Schedule:
-    always = [row for row in rows if row.from_ns == 0 and row.to_ns == _FOREVER_NS]
-    starts = sorted({0}.union(*((row.from_ns, row.to_ns) for row in rows)))
-    spans = (
-        _tables([row for row in rows if row.from_ns <= start < row.to_ns], version)
-        for start in starts
-    )
-    return _Schedule(_tables(always, version), tuple(starts), tuple(spans))
-
-
-def _tables(rows: list[Row], version: int) -> _Tables:
-    countries = {"": None} | {row.country: None for row in rows}
-    return {
-        country: _table([row for row in rows if row.country in ("", country)], country, version)
-        for country in countries
-    }
-
-
-def _table(rows: list[Row], country: str, version: int) -> _Table:
-    groups: dict[str, list[Row]] = {}
+def _networks(rows: list[Row]) -> _Networks:
+    by_country: dict[str, set[str]] = {}
+    by_prefix: dict[str, set[str]] = {}
+    spans: dict[tuple[str, str], dict[str, _Blocks]] = {}
     for row in rows:
-        groups.setdefault(row.prefix, []).append(row)
-    rates: dict[str, Rate] = {}
-    for prefix, group in groups.items():
-        group = [row for row in group if row.country == country] or group
-        exact = len(group) == 1 and not group[0].mnc
-        if any(row.mnc for row in group):
-            codes = {row.mcc for row in group if row.mcc}
-            group = [
-                row
-                for row in rows
-                if prefix.startswith(row.prefix)
-                or row.mcc in codes
-                or (country and row.country == country)
-            ]
-        rates[prefix] = Rate(max(row.nanos for row in group), version, exact)
-    return _Table(tuple(sorted({len(prefix) for prefix in rates}, reverse=True)), rates)
+        named = by_country.setdefault(row.country, set()) if row.country else None
+        (by_prefix.setdefault(row.prefix, set()) if named is None else named).add(row.mcc)
+        mncs = spans.setdefault((row.country, row.mcc), {})
+        blocks = mncs.setdefault(row.mnc, {})
+        blocks.setdefault(row.prefix, []).append((_since(row), row.to_ns, row.nanos))
+    return _Networks(
+        {country: tuple(sorted(codes)) for country, codes in by_country.items()},
+        {prefix: tuple(sorted(codes)) for prefix, codes in by_prefix.items()},
+        tuple({len(prefix) for prefix in by_prefix}),
+        tuple(sorted({len(row.prefix) for row in rows}, reverse=True)),
+        spans,
+        {},
+    )
+
+
+def _since(row: Row) -> int:
+    """When a row begins; one without any date counts also where none is asked for."""
+    undated = row.from_ns == 0 and row.to_ns == FOREVER_NS
+    return _UNDATED_NS if undated else row.from_ns

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 
 Lane = tuple[str, str]  # (name of our number, campaign): what throttling must not let block another
@@ -176,6 +177,8 @@ class Flight(NamedTuple):
     exact: bool  # False: the price is an upper bound
     day: str  # the period its reservation belongs to
     submitted_ns: int
+    billed_nanos: int = 0  # the price in the carrier's currency, where that is another one ...
+    currency: str = ""  # ... and which; "" for that of the books
 
 
 class Submit(NamedTuple):
@@ -233,7 +236,7 @@ class OurNumber:
     stop_text_id: str  # "" when no confirmation is configured
     links: tuple[str, ...]  # links that may send from it, in order of preference
     limits: Limits
-    inbound_nanos: int  # price of one inbound text
+    inbound_nanos: int  # price of one inbound text where no rate card tells one
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +247,7 @@ class Carrier:
     limits: Limits
     bill_refused: bool  # the tariff bills refused submits
     receipts: bool  # receipts are asked for
+    bill_undelivered: bool = True  # the tariff bills what it accepted but could not deliver
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +267,7 @@ class MoneyRules:
     budget_day_nanos: int | None
     budget_total_nanos: int | None
     inbound_reserve_nanos: int
+    conversions: Mapping[str, tuple[Conversion, ...]] = field(default_factory=dict)  # by date
 
 
 @dataclass(frozen=True, slots=True)

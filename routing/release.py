@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from routing.budget import DAY_REFUSAL
+from routing.conversion import Cost
 from routing.draft import Draft
 from routing.rate_card import Rate
 from routing.records import Flight, Lane, OurNumber, Reply, ReplyKind, Submit
@@ -117,13 +118,13 @@ def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> boo
             break
     else:
         return _no_way(draft, lane, queue, ways, reply)
-    price = rate.nanos_per_segment * reply.segments
-    refusal = draft.purse.refusal(price)
+    cost = draft.cost(way.carrier, rate.nanos_per_segment * reply.segments)
+    refusal = draft.purse.refusal(cost.nanos)
     if refusal:
         _no_money(draft, lane, refusal)
         return False
     queue.pop()
-    _fly(draft, reply, way, price, rate, stored)
+    _fly(draft, reply, way, cost, rate, stored)
     draft.last_lane = lane
     return True
 
@@ -164,15 +165,25 @@ def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Repl
     return False
 
 
-def _fly(draft: Draft, reply: Reply, way: Way, price: int, rate: Rate, stored: bool) -> None:
+def _fly(draft: Draft, reply: Reply, way: Way, cost: Cost, rate: Rate, stored: bool) -> None:
     """WAITING → SUBMITTING: the money is reserved and the limits are taken in the same turn."""
     take(way.path, reply.segments)
     draft.free[way.link] -= 1
+    price, billed, currency = cost
     draft.purse.reserve(price)
-    draft.post(reply.id, "reserve", price, rate.version)
-    now = draft.now
+    draft.post(reply.id, "reserve", price, rate.version, billed, currency)
+    day, wall = draft.now.day, draft.now.wall_ns
     flight = Flight(
-        reply, way.link, way.carrier, price, rate.version, rate.exact, now.day, now.wall_ns
+        reply,
+        way.link,
+        way.carrier,
+        price,
+        rate.version,
+        rate.exact,
+        day,
+        wall,
+        billed,
+        currency,
     )
     draft.flights[reply.id] = flight
     draft.waiting -= 1

@@ -47,6 +47,8 @@ class Posting(StrEnum):
     SETTLE = "settle"
     RELEASE = "release"
     BY_TARIFF_REFUSED = "settle if the tariff bills refusals, else release"
+    BY_TARIFF_FAILED = "settle if the tariff bills what it could not deliver, else release"
+    CORRECT_FAILED = "correction if the tariff does not bill what it could not deliver"
     CORRECT = "correction: give the settled price back"
     POST_AGAIN = "reserve and settle what was released"
 
@@ -93,7 +95,7 @@ TABLE: dict[tuple[ReplyState, ReplyEvent], Move] = {
     (_S.UNKNOWN, _E.RETURNED): Move(_S.REFUSED, Posting.BY_TARIFF_REFUSED),
     (_S.UNKNOWN, _E.EXHAUSTED): Move(_S.REFUSED, Posting.BY_TARIFF_REFUSED),
     (_S.UNKNOWN, _E.DELIVERED): Move(_S.DELIVERED, Posting.SETTLE),
-    (_S.UNKNOWN, _E.FAILED): Move(_S.FAILED, Posting.SETTLE),
+    (_S.UNKNOWN, _E.FAILED): Move(_S.FAILED, Posting.BY_TARIFF_FAILED),
     (_S.UNKNOWN, _E.BILLED): Move(_S.ACCEPTED, Posting.SETTLE),
     (_S.UNKNOWN, _E.NOT_BILLED): Move(_S.REFUSED, Posting.RELEASE),
     (_S.UNKNOWN, _E.UNKNOWN_OVER): Move(_S.ASSUMED_SENT, Posting.SETTLE),
@@ -101,12 +103,12 @@ TABLE: dict[tuple[ReplyState, ReplyEvent], Move] = {
     (_S.UNKNOWN, _E.TOLD_TO_STOP): Move(_S.UNKNOWN),
     # ACCEPTED
     (_S.ACCEPTED, _E.DELIVERED): Move(_S.DELIVERED),
-    (_S.ACCEPTED, _E.FAILED): Move(_S.FAILED),
+    (_S.ACCEPTED, _E.FAILED): Move(_S.FAILED, Posting.CORRECT_FAILED),
     (_S.ACCEPTED, _E.RECEIPT_OVER): Move(_S.CLOSED),
     (_S.ACCEPTED, _E.TOLD_TO_STOP): Move(_S.ACCEPTED),
     # after the end
     (_S.CLOSED, _E.DELIVERED): Move(_S.DELIVERED),
-    (_S.CLOSED, _E.FAILED): Move(_S.FAILED),
+    (_S.CLOSED, _E.FAILED): Move(_S.FAILED, Posting.CORRECT_FAILED),
     (_S.DELIVERED, _E.DELIVERED): _stay(_S.DELIVERED, "repeated receipt"),
     (_S.DELIVERED, _E.FAILED): _stay(_S.DELIVERED, "receipt conflict"),
     (_S.FAILED, _E.DELIVERED): _stay(_S.FAILED, "receipt conflict"),

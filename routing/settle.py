@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from routing.budget import REFUSALS
 from routing.draft import Draft
 from routing.records import (
     Flight,
@@ -54,7 +53,7 @@ def settle(draft: Draft, outcomes: list[Outcome]) -> None:
 
 def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
     reply_id = flight.reply.id
-    draft.post(reply_id, "settle", flight.price_nanos, flight.rate_version)
+    draft.posted(reply_id, "settle", flight)
     draft.accepted += 1
     state = ACCEPTED
     if not draft.rules.carriers[flight.carrier].receipts or not outcome.message_id:
@@ -75,9 +74,10 @@ def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) ->
     early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
     if early is None:
         return state
-    event = _FINAL_RECEIPT[early.delivered]
+    step = move(ReplyState.ACCEPTED, _FINAL_RECEIPT[early.delivered])
     draft.changes.receipts_used.append((early.carrier, early.message_id))
-    return move(ReplyState.ACCEPTED, event).next
+    _post(draft, _stored_as(flight, ReplyState.ACCEPTED), step.posting)
+    return step.next
 
 
 def recover(draft: Draft) -> None:
@@ -172,7 +172,7 @@ def _refused(draft: Draft, flight: Flight, outcome: Outcome) -> None:
 
 
 def _not_sent(draft: Draft, flight: Flight, outcome: Outcome) -> None:
-    draft.money_back(flight.reply.id, flight.price_nanos, flight.rate_version, flight.day)
+    draft.money_back(flight.reply.id, "release", flight)
     _back(draft, flight, 0, flight.reply.attempts)
 
 
@@ -268,6 +268,8 @@ def _stored_as(flight: Flight, state: ReplyState) -> Stored:
         flight.rate_version,
         flight.day,
         flight.reply.claim,
+        flight.billed_nanos,
+        flight.currency,
     )
 
 
@@ -289,22 +291,24 @@ def apply(
 
 
 def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
-    amount, version = stored.price_nanos, stored.rate_version
-    billed = draft.rules.carriers[stored.carrier].bill_refused
+    reply_id = stored.reply_id
+    tariff = draft.rules.carriers[stored.carrier]
     if posting is Posting.BY_TARIFF_REFUSED:
-        posting = Posting.SETTLE if billed else Posting.RELEASE
+        posting = Posting.SETTLE if tariff.bill_refused else Posting.RELEASE
+    elif posting is Posting.BY_TARIFF_FAILED:
+        posting = Posting.SETTLE if tariff.bill_undelivered else Posting.RELEASE
+    elif posting is Posting.CORRECT_FAILED:
+        posting = Posting.NONE if tariff.bill_undelivered else Posting.CORRECT
     if posting is Posting.SETTLE:
-        draft.post(stored.reply_id, "settle", amount, version)
+        draft.posted(reply_id, "settle", stored)
     elif posting is Posting.RELEASE:
-        draft.money_back(stored.reply_id, amount, version, stored.day)
+        draft.money_back(reply_id, "release", stored)
     elif posting is Posting.CORRECT:
-        draft.post(stored.reply_id, "correction", amount, version)
-        draft.purse.release(amount, stored.day)
-        draft.unpark(REFUSALS)
-    elif posting is Posting.POST_AGAIN and not billed:  # else the refusal was settled already
-        draft.post(stored.reply_id, "reserve", amount, version)
-        draft.post(stored.reply_id, "settle", amount, version)
-        draft.purse.release(-amount, stored.day)
+        draft.money_back(reply_id, "correction", stored)
+    elif posting is Posting.POST_AGAIN and not tariff.bill_refused:  # else it was settled already
+        draft.posted(reply_id, "reserve", stored)
+        draft.posted(reply_id, "settle", stored)
+        draft.purse.release(-stored.price_nanos, stored.day)
 
 
 class _Settled:

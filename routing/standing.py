@@ -91,6 +91,8 @@ class Stored(NamedTuple):
     rate_version: int
     day: str
     claim: bytes
+    billed_nanos: int = 0
+    currency: str = ""
 
 
 class HeldReceipt(NamedTuple):

@@ -17,8 +17,8 @@ REPLY = (
 )
 LOAD = (
     f"SELECT {REPLY.removesuffix(', sealed')}, carrier, link, price, rate_version, exact, day,"
-    " submitted FROM reply WHERE id >= (SELECT value FROM state WHERE key = 'flying')"
-    " AND state = 1 ORDER BY id"
+    " submitted, billed, currency FROM reply"
+    " WHERE id >= (SELECT value FROM state WHERE key = 'flying') AND state = 1 ORDER BY id"
 )
 INSERT_WAITING = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
@@ -28,12 +28,13 @@ INSERT_WAITING = (
 INSERT_FLIGHT = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
     " epoch, prefix, created, due, mccmnc, carrier, link, price, rate_version, exact, tracked, day,"
-    " submitted, reserve_journal, pad)"
-    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(64))"
+    " submitted, billed, currency, reserve_journal, pad) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, ''), ?, zeroblob(64))"
 )
 RELEASE = (
     "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
-    " tracked = ?, day = ?, submitted = ?, reserve_journal = ?, close_journal = NULL, pad = NULL"
+    " tracked = ?, day = ?, submitted = ?, billed = nullif(?, 0), currency = nullif(?, ''),"
+    " reserve_journal = ?, close_journal = NULL, pad = NULL"
     " WHERE id = ? AND state = 0"
 )
 RETURN = (
@@ -81,7 +82,7 @@ PUT_COUNTER = (
 PUT_STATE = "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 KINDS = {kind.value: kind for kind in ReplyKind}
 STATES = {state.value: state for state in ReplyState}
-STORED = "id, state, carrier, link, number, price, rate_version, day, claim"
+STORED = "id, state, carrier, link, number, price, rate_version, day, claim, billed, currency"
 OLD_CLAIMS = (
     "DELETE FROM claim WHERE (pseudonym, campaign) IN"
     " (SELECT pseudonym, campaign FROM claim WHERE epoch = ? AND period_start <= ? LIMIT ?)"
@@ -161,6 +162,8 @@ def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
         int(tracked),
         flight.day,
         flight.submitted_ns,
+        flight.billed_nanos,
+        flight.currency,
         journal,
     )
 
@@ -176,6 +179,8 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
         int(tracked),
         flight.day,
         flight.submitted_ns,
+        flight.billed_nanos,
+        flight.currency,
         journal,
         flight.reply.id,
     )
@@ -184,15 +189,18 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
 def flight_of(row: Row) -> Flight:
     """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
     reply = reply_of(row, "", b"")
-    carrier, link, price, version, exact, day, submitted = row[14:]
-    return Flight(reply, link, carrier, price, version, bool(exact), day, submitted)
+    carrier, link, price, version, exact, day, submitted, billed, currency = row[14:]
+    return Flight(
+        reply, link, carrier, price, version, bool(exact), day, submitted, billed or 0,
+        currency or "",
+    )  # fmt: skip
 
 
 def stored_of(row: Row) -> Stored:
     """A row of STORED."""
     return Stored(
         row[0], STATES[row[1]], row[2] or "", row[3] or "", row[4], row[5] or 0, row[6] or 0,
-        row[7] or "", row[8] or b"",
+        row[7] or "", row[8] or b"", row[9] or 0, row[10] or "",
     )  # fmt: skip
 
 

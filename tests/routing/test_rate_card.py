@@ -56,7 +56,7 @@ TABLE = (
         ("262639123456", "", 990_000_000, True),  # only lines of no country
         ("393123456789", "IT", 47_700_000, True),  # a line for a whole country
         ("34612345678", "ES", 60_000_000, False),  # network unknown: the dearest of the country
-        ("34712345678", "ES", 30_000_000, True),
+        ("34712345678", "ES", 60_000_000, False),  # any block may have moved to any network
         ("41791234567", "CH", 80_000_000, True),  # "*": all networks
     ],
 )

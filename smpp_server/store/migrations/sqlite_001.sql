@@ -39,6 +39,8 @@ CREATE TABLE reply (
     link            TEXT,
     message_id      TEXT,
     price           INTEGER,
+    billed          INTEGER,  -- the same in the carrier's currency, where that is another one
+    currency        TEXT,
     rate_version    INTEGER,
     exact           INTEGER,
     tracked         INTEGER,
