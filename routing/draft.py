@@ -95,6 +95,7 @@ class Draft:
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
         self.conversions: dict[str, Conversion] = {}  # currency → the one in force now
+        self.drafts = dict(known.drafts)
         self.inbound_costs: dict[str, Cost] = {}  # name of our number → one text to it
 
     def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:

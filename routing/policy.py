@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from routing.answer import answer
 from routing.budget import FUNDS_REFUSAL, REFUSALS
+from routing.cards import take_card
 from routing.draft import Draft, largest_text, limits_of
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
@@ -125,6 +126,8 @@ def _obey(draft: Draft, command: Command) -> str:
         draft.end_alarm("account_held", scope)
         draft.end_alarm("unknown_rate", scope)
         draft.changes.audit.append((name, scope))
+    elif name == "card" and command.card is not None:
+        return take_card(draft, command.card)
     elif name == "accept-clock":
         _start_clock_again(draft)
         draft.changes.audit.append((name, ""))

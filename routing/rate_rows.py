@@ -248,7 +248,7 @@ class _Reader:
 def _span(cell: _Line, faults: list[tuple[str, str]]) -> tuple[int, int]:
     """Wall times between which the line is valid."""
     try:
-        from_ns, to_ns = _day_ns(cell.valid_from, 0, 0), _day_ns(cell.valid_to, 1, FOREVER_NS)
+        from_ns, to_ns = day_ns(cell.valid_from, 0, 0), day_ns(cell.valid_to, 1, FOREVER_NS)
     except ValueError as fault:
         faults.append((f"date: {fault}", "write dates as 2026-11-24, from 1970 to 2261"))
         return 0, FOREVER_NS
@@ -303,16 +303,16 @@ def _form_faults(cell: _Line) -> Iterator[tuple[str, str]]:
             yield f"{name} {text!r} is not one", cure
 
 
-def _day_ns(text: str, later_days: int, absent_ns: int) -> int:
+def day_ns(text: str, later_days: int = 0, absent_ns: int = 0) -> int:
     """Midnight UTC of a date, `later_days` on; ValueError for what is none."""
     if not text:
         return absent_ns
     german = _GERMAN.fullmatch(text)
     iso = f"{german[3]}-{german[2]}-{german[1]}" if german else _MIDNIGHT.sub("", text)
-    day_ns = (date.fromisoformat(iso).toordinal() - _EPOCH + later_days) * _DAY_NS
-    if not 0 <= day_ns < FOREVER_NS:
+    midnight_ns = (date.fromisoformat(iso).toordinal() - _EPOCH + later_days) * _DAY_NS
+    if not 0 <= midnight_ns < FOREVER_NS:
         raise ValueError(f"{text} is out of reach")
-    return day_ns
+    return midnight_ns
 
 
 def overlaps(rows: Iterable[Row]) -> Iterator[RateFault]:
@@ -332,3 +332,24 @@ def overlaps(rows: Iterable[Row]) -> Iterator[RateFault]:
                 told = f"the same destination as line {first}, at the same time"
                 yield RateFault(second, told, "remove one, or give both dates that do not meet")
             last = max(last, row, key=lambda one: one.to_ns)
+
+
+def to_text(row: Row) -> str:
+    """The row as one line, for the way to a server: all but its currency."""
+    parts = (row.line, row.prefix, row.direction, row.nanos, row.country, row.mcc, row.mnc)
+    return ",".join(map(str, (*parts, row.from_ns, row.to_ns)))
+
+
+def from_text(text: str, currency: str) -> Row:
+    """The inverse of `to_text`. Raises ValueError for what it never wrote."""
+    line, prefix, direction, nanos, country, mcc, mnc, from_ns, to_ns = text.split(",")
+    row = Row(
+        int(line), prefix, direction, int(nanos), currency, country, mcc, mnc,
+        int(from_ns), int(to_ns),
+    )  # fmt: skip
+    forms = ((_PREFIX, prefix), (_DIRECTION, direction), (_COUNTRY, country), (_MCC, mcc))
+    if not all(form.fullmatch(part) for form, part in (*forms, (_MNC, mnc))) or "*" in mnc:
+        raise ValueError("no row of a rate card")
+    if not (prefix or country) or row.nanos < 0 or not 0 <= row.from_ns < row.to_ns <= FOREVER_NS:
+        raise ValueError("no row of a rate card")
+    return row

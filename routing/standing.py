@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from routing.ledger import JournalRow
+from routing.rate_rows import Row
 from routing.records import (
     AckRef,
     Contact,
@@ -135,14 +136,31 @@ class Seen:
     tick: bool = False  # housekeeping is due
 
 
+class CardStep(NamedTuple):
+    """One step of taking over a rate card: "begin", then "rows" as often as needed, then "valid".
+
+    Until its last step is stored a card is a draft that no price comes from.
+    """
+
+    what: str
+    carrier: str
+    digest: str  # SHA-256 of the file, in hex
+    version: int = 0
+    currency: str = ""
+    place: int = 0  # how many rows came before; with "valid", how many there must be
+    rows: tuple[Row, ...] = ()
+    fault: str = ""  # why it cannot become valid, found before the decision
+
+
 class Command(NamedTuple):
     """What an operator asked for; `ticket` finds the one who waits for the answer."""
 
     ticket: int
-    name: str  # fund, hold, release, accept-clock, explain
+    name: str  # fund, hold, release, accept-clock, explain, card
     text: str = ""  # scope of a hold or release; note of a donation
     nanos: int = 0
     contact: Contact | None = None  # for explain
+    card: CardStep | None = None  # for card
 
 
 @dataclass(slots=True)
@@ -162,6 +180,7 @@ class Known:
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     aged: list[Stored] = field(default_factory=list)  # UNKNOWN or ACCEPTED for too long
     holds: dict[str, Hold] = field(default_factory=dict)
+    drafts: dict[str, tuple[str, int]] = field(default_factory=dict)  # carrier → digest, rows
     waiting: int = 0
     next_id: int = 1
     journal_seq: int = 0
@@ -232,6 +251,7 @@ class Changes:
     holds: dict[str, Hold] | None = None  # None: unchanged
     held_receipts: list[HeldReceipt] = field(default_factory=list)
     receipts_used: list[tuple[str, str]] = field(default_factory=list)
+    cards: list[CardStep] = field(default_factory=list)
     audit: list[tuple[str, str]] = field(default_factory=list)  # (what, figures)
     tallies: dict[str, int] = field(default_factory=dict)
     waiting: int = 0

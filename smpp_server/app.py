@@ -107,6 +107,8 @@ def open_turn(
             )
         live = [e for e in sorted(vault.epochs(), reverse=True) if e <= loaded.epoch]
         vault.use(loaded.epoch, tuple(live))
+        turn = Turn(config, store, vault, calendar(config.server.zone))
+        turn.start(loaded)
     except StoreFailed as error:
         raise Refusal(
             f"{config.server.state_dir}: the database cannot be used ({error});"
@@ -114,8 +116,6 @@ def open_turn(
         ) from None
     except (StoreRefused, VaultError) as error:
         raise Refusal(str(error)) from None
-    turn = Turn(config, store, vault, calendar(config.server.zone))
-    turn.start(loaded)
     return turn
 
 

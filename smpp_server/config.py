@@ -15,8 +15,8 @@ from smpp_server.config_faults import check
 from smpp_server.config_files import conf_dir, starter_files, template
 from smpp_server.config_lines import ConfigError, Document, Fault, read_document
 from smpp_server.config_model import RepliesFile, ServerFile
-from smpp_server.config_rates import price_faults, read_card
-from smpp_server.config_records import Config, LinkConfig, Secret, ServerConfig, Source
+from smpp_server.config_rates import conversion_faults, price_faults, read_file, surcharges_of
+from smpp_server.config_records import CardFile, Config, LinkConfig, Secret, ServerConfig, Source
 from smpp_server.config_secrets import (
     SecretError,
     length_warning,
@@ -79,7 +79,11 @@ class _Reader:
         if judged is None:
             return None
         plan = self._plan(judged)
-        rates = self._rates(judged)
+        cards = self._cards(judged)
+        rates = {
+            carrier: RateCard.build(card.rows, card.version, card.surcharges)
+            for carrier, card in cards.items()
+        }
         if plan is None:
             return None
         sight = Sight(judged, document, self._base, replies.texts if replies else None, plan)
@@ -87,20 +91,21 @@ class _Reader:
         if file is None or replies is None or self.faults:
             return None
         return Config(
-            rules=build.rules(file, plan, replies, rates),
+            rules=build.rules(file, plan, replies),
             links={
                 name: build.link(file, name, password, self._base)
                 for name, password in passwords.items()
             },
             server=build.server(file, state_dir or self._base / file.server.state_dir),
             rates=rates,
+            cards=cards,
             warnings=tuple(sorted(self.warnings)),
         )
 
     def _across(self, sight: Sight, rates: Mapping[str, RateCard]) -> dict[str, Secret]:
         """Judge the tables together, leaving out those whose own keys are wrong already."""
         wrong = {_table_of(fault) for fault in self.faults}
-        found = [*all_checks(sight), *price_faults(sight, rates)]
+        found = [*all_checks(sight), *price_faults(sight, rates), *conversion_faults(sight)]
         passwords = {}
         for name, table in sight.file.link.items():
             where = ("link", name)
@@ -156,15 +161,21 @@ class _Reader:
                 self.faults.append(Fault(name, 0, "", line.removeprefix(f"{path.name}: ")))
         return None
 
-    def _rates(self, file: ServerFile) -> dict[str, RateCard]:
-        rates = {}
+    def _cards(self, file: ServerFile) -> dict[str, CardFile]:
+        cards = {}
         for carrier, table in file.carrier.items():
             path, name = self._named(table.rate_card, "rate_card.csv")
             try:
-                rates[carrier] = read_card(path, name, file.money.currency)
+                cards[carrier] = read_file(
+                    path,
+                    name,
+                    table.currency or file.money.currency,
+                    {str(ours): theirs for ours, theirs in table.columns.items()},
+                    surcharges_of(table),
+                )
             except ConfigError as error:
                 self.faults += error.faults
-        return rates
+        return cards
 
 
 @lru_cache(maxsize=4)

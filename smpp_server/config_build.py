@@ -1,10 +1,10 @@
 """Checked tables → the frozen values the program runs on."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
+from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
-from routing.rate_card import RateCard
+from routing.rate_rows import day_ns
 from routing.records import (
     Campaign,
     Carrier,
@@ -24,7 +24,13 @@ from smpp_server.config_checks import (
     stop_text_of,
     text_of,
 )
-from smpp_server.config_model import CarrierTable, LimitTable, NumberTable, ServerFile
+from smpp_server.config_model import (
+    CarrierTable,
+    LimitTable,
+    MoneyTable,
+    NumberTable,
+    ServerFile,
+)
 from smpp_server.config_records import (
     DAY_NS,
     HOUR_NS,
@@ -41,15 +47,19 @@ _INTERFACE_VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
 _FULL_STATUSES = {"ESME_RX_T_APPN": 0x64, "ESME_RMSGQFUL": 0x14, "ESME_RTHROTTLED": 0x58}
 
 
-def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, RateCard]) -> Rules:
+def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
     """What decisions depend on."""
     keep, money, retry = file.privacy, file.money, file.retry
     return Rules(
         campaigns={name: _campaign(file, name) for name in file.campaign},
-        numbers={name: _number(file, name, rates) for name in file.number},
+        numbers={name: _number(file, name) for name in file.number},
         carriers={
             name: Carrier(
-                name, _limits(table), table.bill_refused, bool(table.registered_delivery & 3)
+                name,
+                _limits(table),
+                table.bill_refused,
+                bool(table.registered_delivery & 3),
+                table.bill_undelivered,
             )
             for name, table in file.carrier.items()
         },
@@ -59,7 +69,11 @@ def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, Ra
         texts=replies.texts,
         plan=plan,
         money=MoneyRules(
-            money.currency, money.budget_day, money.budget_total, money.inbound_reserve
+            money.currency,
+            money.budget_day,
+            money.budget_total,
+            money.inbound_reserve,
+            _conversions(money),
         ),
         retention=Retention(
             unknown_ns=keep.unknown_days * DAY_NS,
@@ -161,10 +175,17 @@ def _campaign(file: ServerFile, name: str) -> Campaign:
     )
 
 
-def _number(file: ServerFile, name: str, rates: Mapping[str, RateCard]) -> OurNumber:
+def _conversions(money: MoneyTable) -> dict[str, tuple[Conversion, ...]]:
+    """currency → its rates, in the order of their days."""
+    found: dict[str, tuple[Conversion, ...]] = {}
+    for table in sorted(money.conversion, key=lambda table: table.begins):
+        one = Conversion(day_ns(table.begins), table.numerator, table.denominator)
+        found[table.currency] = (*found.get(table.currency, ()), one)
+    return found
+
+
+def _number(file: ServerFile, name: str) -> OurNumber:
     table = file.number[name]
-    # Texts to a number may come in by any carrier of its links: book the dearest.
-    inbound = [rates[file.link[each].carrier].inbound(table.msisdn) for each in table.links]
     return OurNumber(
         name=name,
         msisdn=table.msisdn,
@@ -173,7 +194,7 @@ def _number(file: ServerFile, name: str, rates: Mapping[str, RateCard]) -> OurNu
         stop_text_id=stop_text_of(file, name),
         links=tuple(table.links),
         limits=_limits(table),
-        inbound_nanos=max(nanos or 0 for nanos in inbound),
+        inbound_nanos=0,
     )
 
 

@@ -2,9 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from routing.money import parse_nanos
+from routing.rate_rows import day_ns
+
+
+def _day(text: str) -> str:
+    day_ns(text)
+    return text
 
 
 def _amount(value: Any) -> int:
@@ -33,6 +39,8 @@ CURRENCY = r"^[A-Z]{3}\Z"
 LANGUAGE = r"^[a-z]{2}\Z"
 MSISDN = r"^[1-9][0-9]{2,14}\Z"
 VALIDITY = r"^([0-9]{12}000R)?\Z"
+DAY = r"^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
+NETWORK = r"^[2-7][0-9]{2}([0-9]{2,3})?\Z"
 PATTERNS = {
     NAME: "a name starts with a letter and has at most 32 letters, digits, - or _, "
     "no seven digits in a row",
@@ -41,11 +49,17 @@ PATTERNS = {
     CURRENCY: "a currency is three capital letters (ISO 4217), as EUR",
     LANGUAGE: "a language is two small letters (ISO 639), as fr",
     MSISDN: 'write 3 to 15 digits, international form without "+" or "00"',
+    DAY: 'write a day in quotes, as in "2026-11-24"',
+    NETWORK: 'write an MCC, or MCC and MNC, as in "208" or "20801" (ITU-T E.212)',
     VALIDITY: "write a relative time of SMPP 3.4 section 7.1.1, as 000002000000000R for two days",
 }
 
 Name = Annotated[str, Field(pattern=NAME)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
+Column = Literal[
+    "prefix", "direction", "price", "currency", "country", "mcc", "mnc", "mccmnc",
+    "valid_from", "valid_to",
+]  # fmt: skip
 
 
 class Table(BaseModel):
@@ -81,6 +95,15 @@ class TimeTable(Table):
     downtime_max_days: Days = 30
 
 
+class ConversionTable(Table):
+    """One rate of exchange: a unit of `currency` is numerator ÷ denominator units of the books'."""
+
+    currency: Annotated[str, Field(pattern=CURRENCY)]
+    begins: Annotated[str, Field(pattern=DAY, alias="from"), AfterValidator(_day)]
+    numerator: Count
+    denominator: Count
+
+
 class MoneyTable(Table):
     """[money]"""
 
@@ -88,6 +111,7 @@ class MoneyTable(Table):
     budget_day: Nanos = 20_000_000_000
     budget_total: Nanos | None = None
     inbound_reserve: Nanos = 0
+    conversion: list[ConversionTable] = []
 
 
 class PrivacyTable(Table):
@@ -153,7 +177,12 @@ class CarrierTable(LimitTable):
     """[carrier.NAME]"""
 
     rate_card: Annotated[str, Field(min_length=1)]
+    columns: dict[Column, Annotated[str, Field(min_length=1)]] = {}
+    currency: Annotated[str, Field(pattern=CURRENCY)] | None = None  # None: that of the books
+    surcharge: Nanos = 0
+    network_surcharges: dict[Annotated[str, Field(pattern=NETWORK)], Nanos] = {}
     bill_refused: bool = False
+    bill_undelivered: bool = True
     registered_delivery: Annotated[int, Field(ge=0, le=31)] = 1
     pause_statuses: list[Status] = []
     retry_statuses: list[Status] = []

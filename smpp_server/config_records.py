@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from routing.rate_card import RateCard
+from routing.rate_card import RateCard, Row
 from routing.records import OutcomeKind, Rules
 from smpp_server.config_lines import Fault
 
@@ -105,6 +105,17 @@ class ServerConfig:
     currency: str
 
 
+class CardFile(NamedTuple):
+    """A rate card as a file gave it."""
+
+    digest: str  # SHA-256 of the file, in hex
+    version: int  # names its content: another price list has another version
+    currency: str
+    rows: tuple[Row, ...]
+    columns: Mapping[str, str]  # the names it has for our columns; empty where they are ours
+    surcharges: Mapping[str, int]  # as RateCard.build takes them: the configuration's, not its own
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A configuration without a fault."""
@@ -112,5 +123,6 @@ class Config:
     rules: Rules
     links: Mapping[str, LinkConfig]
     server: ServerConfig
-    rates: Mapping[str, RateCard]  # carrier → its prices
+    rates: Mapping[str, RateCard]  # carrier → the prices of its file
+    cards: Mapping[str, CardFile]  # carrier → that file
     warnings: tuple[Fault, ...]

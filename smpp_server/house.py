@@ -381,9 +381,9 @@ class House:
         self.log("warning", "alarm", code=change.code, subject=change.subject, change=what)
         self._tell_alarm(change, wall_ns)
 
-    def ask(self, name: str, text: str = "", nanos: int = 0) -> "Deferred[object]":
+    def ask(self, name: str, text: str = "", nanos: int = 0, **more: Any) -> "Deferred[object]":
         """Carry out a command in a turn of its own kind; fires after its commit."""
-        return self._asked(lambda ticket: ev.Asked(Command(ticket, name, text, nanos)))
+        return self._asked(lambda ticket: ev.Asked(Command(ticket, name, text, nanos, **more)))
 
     def explain(self, address: str, number: str = "") -> "Deferred[object]":
         """What would happen to a text from `address`; a dict, or a sentence when it cannot be."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smpp_server.alarms import AlarmCode
 from smpp_server.esme import Link, Side
+from smpp_server.store import StoredCard
 from smpp_server.turn import Summary
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def status_of(house: "House") -> dict[str, object]:
         "holds": dict(summary.holds) if summary else {},
         "parks": dict(summary.parks) if summary else {},
         "alarms": _alarms(house, summary),
+        "rates": [_card(card) for card in summary.cards] if summary else [],
     }
 
 
@@ -72,6 +74,17 @@ def _link(link: Link, summary: Summary | None, now: int) -> dict[str, object]:
 def _side(side: Side) -> dict[str, object]:
     state = side.bind.session.state.value if side.bind else "not connected"
     return {"kind": side.kind, "state": state}
+
+
+def _card(card: StoredCard) -> dict[str, object]:
+    return {
+        "carrier": card.carrier,
+        "version": card.version,
+        "source": card.source,
+        "rows": card.rows,
+        "currency": card.currency,
+        "since": _moment(card.imported_ns),
+    }
 
 
 def _money(house: "House", summary: Summary | None, now: int) -> dict[str, object]:

@@ -12,8 +12,9 @@ from routing.standing import AlarmChange, Changes, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
+from smpp_server.rates import Rates
 from smpp_server.recognise import Recognised, Recogniser
-from smpp_server.store import Ages, Keys, Loaded, Store, StoreFailed
+from smpp_server.store import Ages, Keys, Loaded, Store, StoredCard, StoreFailed
 from smpp_server.vault import Vault
 
 Calendar = Callable[[int], tuple[str, int]]  # wall_ns → (day, wall_ns at which it ends)
@@ -36,6 +37,7 @@ class Summary(NamedTuple):
     parks: Mapping[str, str]
     pauses: Mapping[str, int]
     alarms: tuple[tuple[str, str], ...]
+    cards: tuple[StoredCard, ...]  # the rate cards in force
 
 
 class Turn:
@@ -57,6 +59,7 @@ class Turn:
         self._epoch_began_ns = 0
         self._tidy_due = False
         self._ages = _ages(config)
+        self._rates = Rates(config)
         self.summary: Summary | None = None
 
     def start(self, loaded: Loaded) -> None:
@@ -74,6 +77,7 @@ class Turn:
         self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
         self._last_wall_ns = loaded.last_wall_ns
         self._epoch_began_ns = loaded.epoch_began_ns
+        self._rates.load(self._store)
 
     def __call__(
         self,
@@ -106,9 +110,12 @@ class Turn:
         standing = self._standing
         lanes = quota(standing, self._rules, links, now)
         keys = self._keys(batch, standing)
+        self._rates.keep_files(self._store, now.wall_ns)
+        if keys.cards:
+            self._rates.look(seen.commands, self._store)
         known = self._store.begin(keys, lanes, now, self._ages, self._unseal)
         try:
-            args = (known, standing, self._rules, self._config.rates, links, now)
+            args = (known, standing, self._rules, self._rates.current, links, now)
             explained = {ticket: explain(contact, *args) for ticket, contact in batch.explained}
             changes = decide(seen, *args)
             _note_alarms(changes, batch.noticed)
@@ -119,6 +126,8 @@ class Turn:
         self._standing = changes.standing
         self._last_wall_ns = changes.wall_ns
         self._kept = []
+        if keys.cards:
+            self._rates.adopt(seen.commands, changes.effects.answers, self._store)
         self._tidy_due = self._tidy_due or seen.tick
         self._publish(known, changes, now)
         changes.effects.answers.update(explained)
@@ -157,6 +166,7 @@ class Turn:
             unknown=[p for r in receipts if r.keys for p in r.keys.claims],
             accepted=accepted,
             tick=seen.tick,
+            cards=any(command.card for command in seen.commands),
         )
 
     def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:
@@ -187,6 +197,7 @@ class Turn:
             {"/".join(lane): park.reason for lane, park in standing.parks.items()},
             {carrier: pause.step for carrier, pause in standing.pauses.items()},
             tuple(sorted(standing.alarms)),
+            tuple(self._rates.known.values()),
         )
 
     def _out(self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]) -> ev.Out:

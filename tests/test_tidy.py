@@ -23,10 +23,11 @@ LEVELS = {
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget, routing.route, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events",
-    5: "routing.policy routing.answer routing.draft routing.release routing.settle,"
+    5: "routing.policy routing.answer routing.draft routing.release routing.settle"
+    " routing.cards,"
     "routing.reconcile, config_* numbering_plan",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
-    7: "turn, smsc_invoice",
+    7: "turn rates, smsc_invoice",
     8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme esme_bind connect,"
     "alarms, logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind",
     9: "app house status",

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "bind-status": "smpp_server.cli.plugin:bind_status",
     "explain": "smpp_server.cli.explain:explain",
     "fund": "smpp_server.cli.operate:fund",
+    "rates": "smpp_server.cli.rates:rates",
     "hold": "smpp_server.cli.operate:hold",
     "release": "smpp_server.cli.operate:release",
     "clock": "smpp_server.cli.operate:clock",

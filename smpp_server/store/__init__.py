@@ -6,6 +6,7 @@ Two backends share this contract. A store is used by the turn's thread alone.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from routing.rate_rows import Row
 from routing.records import Flight, Lane, Now
 from routing.standing import Changes, Known
 
@@ -35,6 +36,7 @@ class Keys(NamedTuple):
     unknown: Sequence[bytes] = ()  # claim pseudonyms receipts name
     accepted: Sequence[tuple[str, str]] = ()  # (carrier, message_id) just learnt
     tick: bool = False
+    cards: bool = False  # a rate card is on its way
 
 
 class Loaded(NamedTuple):
@@ -46,6 +48,20 @@ class Loaded(NamedTuple):
     epoch_began_ns: int
     optout_fingerprint: str  # "" in a new database
     last_wall_ns: int
+
+
+class StoredCard(NamedTuple):
+    """A version of a carrier's prices, or a draft of one."""
+
+    id: int
+    carrier: str
+    source: str  # "file" or "import"
+    digest: str  # SHA-256 of the file it came from, in hex
+    version: int
+    currency: str
+    rows: int
+    imported_ns: int
+    valid: int  # 0: a draft, 1: a card
 
 
 class Ages(NamedTuple):
@@ -86,6 +102,15 @@ class Store(Protocol):
 
     def tidy(self, now_ns: int, ages: Ages, limit: int) -> bool:
         """Delete at most `limit` rows whose time is over; True when there may be more."""
+
+    def cards(self) -> list[StoredCard]:
+        """Every rate card there was, and drafts, oldest first."""
+
+    def card_rows(self, card: StoredCard) -> tuple[Row, ...]:
+        """The rows of one of them."""
+
+    def put_card(self, card: StoredCard, rows: Sequence[Row]) -> None:
+        """Keep a whole card, in a transaction of its own."""
 
     def wants_rest(self, monotonic_ns: int) -> bool:
         """Is a checkpoint due although turns are waiting?"""

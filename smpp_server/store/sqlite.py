@@ -2,14 +2,25 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+from routing.rate_rows import Row
 from routing.records import Flight, Lane, Now
 from routing.standing import Changes, Known
-from smpp_server.store import Ages, Keys, Loaded, Seal, StoreFailed, StoreRefused, Unseal
+from smpp_server.store import (
+    Ages,
+    Keys,
+    Loaded,
+    Seal,
+    StoredCard,
+    StoreFailed,
+    StoreRefused,
+    Unseal,
+    sqlite_rates,
+)
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store.sqlite_read import read
 from smpp_server.store.sqlite_write import write
@@ -200,9 +211,26 @@ class SqliteStore:
                 (sql.OLD_REPLIES, (ended_ns,)),
                 (sql.OLD_RECEIPTS, (now_ns,)),
                 (sql.OLD_ALARMS, (ended_ns,)),
+                (sqlite_rates.DROPPED_RATES, ()),
+                (sqlite_rates.DROPPED_CARDS, ()),
             ):
                 gone += db.execute(statement, (*values, limit - gone)).rowcount
         return gone >= limit
+
+    def cards(self) -> list[StoredCard]:
+        """See Store.cards."""
+        with _failing("read"):
+            return sqlite_rates.cards(self._db)
+
+    def card_rows(self, card: StoredCard) -> tuple[Row, ...]:
+        """See Store.card_rows."""
+        with _failing("read"):
+            return sqlite_rates.rows_of(self._db, card)
+
+    def put_card(self, card: StoredCard, rows: Sequence[Row]) -> None:
+        """See Store.put_card."""
+        with self._transaction("put card") as db:
+            sqlite_rates.put_card(db, card, rows)
 
     def wants_rest(self, monotonic_ns: int) -> bool:
         """See Store.wants_rest."""

@@ -9,7 +9,7 @@ from routing.ledger import ACCOUNTS
 from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal
+from smpp_server.store import Ages, Keys, Unseal, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
@@ -70,6 +70,8 @@ def read(
     for row in _all(db, _STOPPED, keys.stops):
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     _read_fates(db, known, keys)
+    if keys.cards:
+        known.drafts = sqlite_rates.drafts(db)
     if keys.tick:
         unknown, receipt = now.wall_ns - ages.unknown_ns, now.wall_ns - ages.receipt_ns
         aged = db.execute(_AGED, (max(unknown, receipt), unknown, receipt, ROWS_MOST))

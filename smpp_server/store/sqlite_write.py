@@ -7,7 +7,7 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal
+from smpp_server.store import Seal, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -38,6 +38,8 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
             [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts],
         )
     _write_money(db, changes)
+    if changes.cards:
+        sqlite_rates.write(db, changes.cards, changes.wall_ns)
     _write_marks(db, changes)
 
 

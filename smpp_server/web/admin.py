@@ -25,6 +25,7 @@ from routing.money import MoneyError, parse_nanos
 from smpp_server.config_lines import did_you_mean
 from smpp_server.config_records import Config
 from smpp_server.web import BODY_LIMIT
+from smpp_server.web.cards import CARD_FIELDS, card_step
 
 log = Logger()
 
@@ -48,7 +49,7 @@ class House(Protocol):
     def status(self) -> dict[str, object]:
         """Everything published, at once."""
 
-    def ask(self, name: str, text: str = "", nanos: int = 0) -> Deferred[object]:
+    def ask(self, name: str, text: str = "", nanos: int = 0, **more: Any) -> Deferred[object]:
         """An operator's command; "done" after its commit, or a sentence that says why not."""
 
     def explain(self, address: str, number: str = "") -> Deferred[object]:
@@ -152,6 +153,15 @@ class Admin(Resource):
     def accept_clock(self, _: Fields) -> object:
         return self._told(self.house.ask("accept-clock"))
 
+    def card(self, fields: Fields) -> object:
+        """One step of an import; the rows are checked again, whoever sent them."""
+        try:
+            step = card_step(fields)
+        except (KeyError, ValueError):
+            raise Refused(400, "This is no step of an import of this version.") from None
+        self._known("carrier", step.carrier, self.house.config.rules.carriers)
+        return self._told(self.house.ask("card", card=step))
+
     def _link(self, fields: Fields) -> str:
         """The name of a link, "" for all."""
         name = fields.get("link", "")
@@ -177,6 +187,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/fund": Route(b"POST", frozenset({"amount", "currency", "note"}), Admin.fund),
     "/hold": Route(b"POST", frozenset({"link"}), Admin.hold),
     "/release": Route(b"POST", frozenset({"link"}), Admin.release),
+    "/rates": Route(b"POST", frozenset(CARD_FIELDS), Admin.card),
     "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
 }
 

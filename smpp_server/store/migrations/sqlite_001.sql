@@ -119,3 +119,31 @@ CREATE TABLE audit (
     what    TEXT NOT NULL,
     figures TEXT NOT NULL
 ) STRICT;
+
+-- Every rate card there was: valid is 0 for a draft, 1 for a card, 2 for a draft given up.
+CREATE TABLE card (
+    id       INTEGER PRIMARY KEY,
+    carrier  TEXT NOT NULL,
+    source   TEXT NOT NULL,  -- 'file': named by the configuration, 'import': brought by a command
+    digest   TEXT NOT NULL,  -- SHA-256 of the file
+    version  INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    rows     INTEGER NOT NULL,
+    imported INTEGER NOT NULL,
+    valid    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE rate (
+    card       INTEGER NOT NULL,
+    place      INTEGER NOT NULL,
+    line       INTEGER NOT NULL,
+    prefix     TEXT NOT NULL,
+    direction  TEXT NOT NULL,
+    price      INTEGER NOT NULL,  -- nano-units of the card's currency, a segment
+    country    TEXT NOT NULL,
+    mcc        TEXT NOT NULL,
+    mnc        TEXT NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to   INTEGER NOT NULL,
+    PRIMARY KEY (card, place)
+) STRICT, WITHOUT ROWID;
