@@ -42,28 +42,37 @@ class Change(NamedTuple):
 def changes(old: Iterable[Row], new: Iterable[Row], wall_ns: int) -> list[Change]:
     """Every destination that a change of cards at `wall_ns` would price in another way.
 
-    Of a destination whose price differs at several times the first is told. Sorted by key.
+    Of a destination whose price differs at several times the first is told. In the order of the
+    new card, what is closed last.
     """
     before, after = _by_key(old), _by_key(new)
     found = []
-    for key in sorted(before.keys() | after.keys()):
-        rows = (before.get(key, ()), after.get(key, ()))
-        edges = {edge for side in rows for row in side for edge in (row.from_ns, row.to_ns)}
-        for at_ns in sorted({wall_ns, *(edge for edge in edges if edge > wall_ns)}):
-            old_nanos, new_nanos = (_price(side, at_ns) for side in rows)
-            if old_nanos != new_nanos:
-                line = (rows[1] or rows[0])[0].line
-                found.append(Change(key, line, at_ns, old_nanos, new_nanos))
-                break
+    nothing: list[Row] = []
+    for key in after | before:
+        was, becomes = before.get(key, nothing), after.get(key, nothing)
+        at_ns = _differs(was, becomes, wall_ns)
+        if at_ns is not None:
+            line = (becomes or was)[0].line
+            found.append(Change(key, line, at_ns, _price(was, at_ns), _price(becomes, at_ns)))
     return found
 
 
-def _by_key(rows: Iterable[Row]) -> dict[Key, Sequence[Row]]:
+def _differs(old: Sequence[Row], new: Sequence[Row], wall_ns: int) -> int | None:
+    """The first wall time, from `wall_ns` on, at which the prices are not the same."""
+    if not old or not new:
+        lasting = [row.from_ns for row in (*old, *new) if row.to_ns > wall_ns]
+        return max(wall_ns, min(lasting)) if lasting else None
+    edges = {edge for row in (*old, *new) for edge in (row.from_ns, row.to_ns) if edge > wall_ns}
+    times = (wall_ns, *sorted(edges))
+    return next((at for at in times if _price(old, at) != _price(new, at)), None)
+
+
+def _by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
     found: dict[Key, list[Row]] = {}
     for row in rows:
         key = (row.direction, row.prefix, row.country, row.mcc, row.mnc)
         found.setdefault(key, []).append(row)
-    return dict(found)
+    return found
 
 
 def _price(rows: Sequence[Row], at_ns: int) -> int | None:

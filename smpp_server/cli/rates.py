@@ -1,5 +1,6 @@
 """`smppd rates`: import a carrier's price list, look a price up, write a list out again."""
 
+import gc
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 
 from routing.money import format_nanos
 from routing.rate_changes import Change, changes
-from routing.rate_rows import COLUMNS, FOREVER_NS, OUT, Row, to_text
+from routing.rate_rows import COLUMNS, FOREVER_NS, IN, OUT, Row, to_text
 from smpp_server.cli import client, show
 from smpp_server.cli.place import BadConfig, Sentence, config_path, state_directory
 from smpp_server.web import SOCKET
@@ -87,11 +88,13 @@ def import_card(
     for all under [carrier.NAME] as `columns`. Half a list is never in force: the server prices by
     the old one until the last row is on its disk.
     """
+    gc.disable()  # a list of 200,000 rows has no cycles to look for, again and again
     settings = _load(config, state_dir)
     _known(settings, carrier)
     path = _database(settings)
     card = _read(settings, carrier, file, _columns(settings, carrier, mapped))
-    old = _in_force(settings, path, carrier)
+    old, _ = _newest(settings, path, carrier)
+    card = _with_inbound(card, old)
     now_ns = time.time_ns()
     found = changes(old, card.rows, now_ns)
     _show_changes(card, found, now_ns)
@@ -233,8 +236,15 @@ def _newest(settings: "Config", path: Path, carrier: str) -> tuple[Sequence[Row]
     return look_at(path, stored[-1]), stored[-1].version
 
 
-def _in_force(settings: "Config", path: Path, carrier: str) -> Sequence[Row]:
-    return _newest(settings, path, carrier)[0]
+def _with_inbound(card: "CardFile", old: Sequence[Row]) -> "CardFile":
+    """The card, with what inbound texts cost until now where it says nothing of them."""
+    kept = tuple(row for row in old if row.direction == IN)
+    if not kept or any(row.direction == IN for row in card.rows):
+        return card
+    if kept[0].currency != card.currency:
+        raise Sentence(f"say what texts that reach us cost in {card.currency}: direction {IN}")
+    click.echo("It says nothing of texts that reach us: they cost what they cost until now.")
+    return card._replace(rows=(*card.rows, *kept))
 
 
 def _international() -> Any:
