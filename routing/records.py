@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from routing.abuse import GuardRules
 from routing.numbering import MoForm, Plan
 
 Lane = tuple[str, str]  # (name of our number, campaign): what throttling must not let block another
@@ -34,6 +35,12 @@ class Silence(StrEnum):
     OPTED_OUT = "opted out"
     CLAIMED = "replied already"
     STOP = "opted out now"
+    SENDER_LIMIT = "limit of the sender"
+    RANGE_LIMIT = "limit of the number range"
+    COUNTRY_LIMIT = "limit of the country"
+    NUMBER_LIMIT = "limit of our number"
+    LOOP = "answers our replies at once"
+    ROBOT = "words of a robot"
     FULL = "too many wait"
     MALFORMED = "message could not be read"
 
@@ -301,4 +308,5 @@ class Rules:
     retry_first_ns: int = 60_000_000_000
     retry_last_ns: int = 1_800_000_000_000
     unknown_max_hour: int = 1000
+    guards: GuardRules = GuardRules()
     mo_forms: Mapping[str, MoForm] = field(default_factory=dict)  # link → how it writes senders

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from routing.budget import spendable
 from routing.explain import explain
+from routing.guards import guarded
 from routing.policy import decide, quota, trust
 from routing.records import LinkFact, Now, Outcome, OutcomeKind
 from routing.standing import AlarmChange, Changes, Known, Seen, Standing
@@ -57,6 +58,7 @@ class Turn:
         self._epoch_began_ns = 0
         self._tidy_due = False
         self._ages = _ages(config)
+        self._one_only = all(c.max_replies == 1 for c in config.rules.campaigns.values())
         self.summary: Summary | None = None
 
     def start(self, loaded: Loaded) -> None:
@@ -157,6 +159,8 @@ class Turn:
             unknown=[p for r in receipts if r.keys for p in r.keys.claims],
             accepted=accepted,
             tick=seen.tick,
+            guards=guarded(self._rules.guards, asked, self._one_only),
+            rhythm=bool(self._rules.guards.loop_within_ns) and not self._one_only,
         )
 
     def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:

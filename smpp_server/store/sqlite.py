@@ -10,6 +10,7 @@ from pathlib import Path
 from routing.records import Flight, Lane, Now
 from routing.standing import Changes, Known
 from smpp_server.store import Ages, Keys, Loaded, Seal, StoreFailed, StoreRefused, Unseal
+from smpp_server.store import sqlite_guard
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store.sqlite_read import read
 from smpp_server.store.sqlite_write import write
@@ -200,6 +201,7 @@ class SqliteStore:
                 (sql.OLD_REPLIES, (ended_ns,)),
                 (sql.OLD_RECEIPTS, (now_ns,)),
                 (sql.OLD_ALARMS, (ended_ns,)),
+                (sqlite_guard.OLD_GUARDS, (sqlite_guard.oldest_head(now_ns),)),
             ):
                 gone += db.execute(statement, (*values, limit - gone)).rowcount
         return gone >= limit

@@ -10,6 +10,7 @@ from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
 from smpp_server.store import Ages, Keys, Unseal
+from smpp_server.store import sqlite_guard
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
@@ -69,6 +70,7 @@ def read(
         claims[pseudonym, campaign] = Claim._make(claim)
     for row in _all(db, _STOPPED, keys.stops):
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
+    sqlite_guard.read(db, known, keys)
     _read_fates(db, known, keys)
     if keys.tick:
         unknown, receipt = now.wall_ns - ages.unknown_ns, now.wall_ns - ages.receipt_ns

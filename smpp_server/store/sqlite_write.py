@@ -8,6 +8,7 @@ from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
 from smpp_server.store import Seal
+from smpp_server.store import sqlite_guard
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -37,6 +38,7 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
             "INSERT OR IGNORE INTO optout VALUES (?, 'server', ?)",
             [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts],
         )
+    sqlite_guard.write(db, changes)
     _write_money(db, changes)
     _write_marks(db, changes)
 

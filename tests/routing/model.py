@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from routing import ledger
 from routing.budget import day_account
+from routing.guards import GuardRow
 from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL, TABLE
@@ -61,6 +62,7 @@ class Model:
     optouts: set[bytes] = field(default_factory=set)
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    guards: dict[bytes, GuardRow] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     journal: list[JournalRow] = field(default_factory=list)
@@ -78,6 +80,10 @@ class Model:
             optouts=set(self.optouts),
             balances=dict(self.balances),
             counters=dict(self.counters),
+            guards=dict(self.guards),
+            left_ns={
+                i: row.flight.submitted_ns for i, row in self.rows.items() if row.flight is not None
+            },
             holds=dict(self.holds),
             held_receipts=dict(self.held_receipts),
             waiting=self.waiting,
@@ -146,6 +152,7 @@ class Model:
         for account, nanos in changes.balances.items():
             self.balances[account] = self.balances.get(account, 0) + nanos
         self.counters.update(changes.counters)
+        self.guards.update(changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
         for held in changes.held_receipts:
