@@ -308,5 +308,5 @@ class Rules:
     retry_first_ns: int = 60_000_000_000
     retry_last_ns: int = 1_800_000_000_000
     unknown_max_hour: int = 1000
-    guards: GuardRules = GuardRules()
+    guards: GuardRules = field(default_factory=GuardRules)
     mo_forms: Mapping[str, MoForm] = field(default_factory=dict)  # link → how it writes senders

@@ -230,7 +230,7 @@ class Changes:
     optouts: list[bytes] = field(default_factory=list)
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
-    guards: dict[bytes, GuardRow] = field(default_factory=dict)
+    guards: list[GuardRow] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None
     holds: dict[str, Hold] | None = None  # None: unchanged

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from routing.abuse import Caps, GuardRules
 from routing.numbering import MoForm, Plan
 from routing.rate_card import RateCard
 from routing.records import (
@@ -24,7 +25,15 @@ from smpp_server.config_checks import (
     stop_text_of,
     text_of,
 )
-from smpp_server.config_model import CarrierTable, LimitTable, NumberTable, ServerFile
+from smpp_server.config_model import (
+    CarrierTable,
+    CountryGuardTable,
+    GuardTable,
+    HomeGuardTable,
+    LimitTable,
+    NumberTable,
+    ServerFile,
+)
 from smpp_server.config_records import (
     DAY_NS,
     HOUR_NS,
@@ -76,6 +85,7 @@ def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, Ra
         retry_first_ns=retry.first_min * MINUTE_NS,
         retry_last_ns=retry.last_min * MINUTE_NS,
         unknown_max_hour=retry.unknown_max_hour,
+        guards=_guards(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
 
@@ -180,6 +190,30 @@ def _source(table: NumberTable) -> Source:
     if table.source is None:
         return Source(table.msisdn, 1, 1)
     return Source(table.source.value, table.source.ton, table.source.npi)
+
+
+def _guards(file: ServerFile) -> GuardRules:
+    guard, loop = file.guard, file.loop
+    return GuardRules(
+        _caps(guard.sender),
+        _caps(guard.prefix),
+        _caps(guard.country),
+        _caps(guard.home),
+        _caps(guard.number),
+        loop.within_s * SECOND_NS,
+        loop.replies,
+    )
+
+
+def _caps(table: GuardTable) -> Caps:
+    money = table.money_per_day if isinstance(table, CountryGuardTable | HomeGuardTable) else 0
+    return Caps(
+        table.contacts_per_hour,
+        table.contacts_per_day,
+        table.segments_per_hour,
+        table.segments_per_day,
+        money,
+    )
 
 
 def _limits(table: LimitTable) -> Limits:

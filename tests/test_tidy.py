@@ -15,8 +15,7 @@ FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 60, 100
 # A module imports from lower levels only. What a comma sets apart is one room: its parts may
 # import each other, never in a circle. Names without "routing" stand in smpp_server.
 LEVELS = {
-    0: "routing, smpp_server, smpp, routing.money, routing.numbering, routing.abuse,"
-    "smpp.constants",
+    0: "routing, smpp_server, smpp, routing.money, routing.numbering, routing.abuse,smpp.constants",
     1: "routing.records, smpp.schema smpp.declare, smpp.text smpp.gsm smpp.segments",
     2: "routing.rate_card, routing.throttle, routing.ledger, routing.breaker, routing.reply,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",

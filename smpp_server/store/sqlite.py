@@ -9,8 +9,16 @@ from pathlib import Path
 
 from routing.records import Flight, Lane, Now
 from routing.standing import Changes, Known
-from smpp_server.store import Ages, Keys, Loaded, Seal, StoreFailed, StoreRefused, Unseal
-from smpp_server.store import sqlite_guard
+from smpp_server.store import (
+    Ages,
+    Keys,
+    Loaded,
+    Seal,
+    StoreFailed,
+    StoreRefused,
+    Unseal,
+    sqlite_guard,
+)
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store.sqlite_read import read
 from smpp_server.store.sqlite_write import write

@@ -9,8 +9,7 @@ from routing.ledger import ACCOUNTS
 from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal
-from smpp_server.store import sqlite_guard
+from smpp_server.store import Ages, Keys, Unseal, sqlite_guard
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up

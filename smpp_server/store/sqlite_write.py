@@ -7,8 +7,7 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal
-from smpp_server.store import sqlite_guard
+from smpp_server.store import Seal, sqlite_guard
 from smpp_server.store import sqlite_rows as sql
 
 

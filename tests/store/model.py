@@ -69,7 +69,7 @@ class Model:
     optouts: set[bytes] = field(default_factory=set)
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[tuple[str, str], Counter] = field(default_factory=dict)
-    guards: dict[bytes, GuardRow] = field(default_factory=dict)
+    guards: dict[int, GuardRow] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     held: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     alarms: set[tuple[str, str]] = field(default_factory=set)
@@ -124,7 +124,7 @@ class Model:
         for account, nanos in changes.balances.items():
             self.balances[account] = self.balances.get(account, 0) + nanos
         self.counters.update(changes.counters)
-        self.guards.update(changes.guards)
+        self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
         self.held.update({(r.carrier, r.message_id): r for r in changes.held_receipts})
@@ -218,5 +218,8 @@ class Model:
             unknown=claimed,
             accepted=[*self.held, ("north", "none")],
             tick=True,
-            guards=[*self.guards, b"a range nobody texts from"],
+            guards=[
+                *(key.to_bytes(8, "big", signed=True) for key in self.guards),
+                b"a range nobody texts from",
+            ],
         )
