@@ -40,7 +40,7 @@ class Silence(StrEnum):
     COUNTRY_LIMIT = "limit of the country"
     NUMBER_LIMIT = "limit of our number"
     LOOP = "answers our replies at once"
-    ROBOT = "words of a robot"
+    ROBOT = "words of a machine"
     FULL = "too many wait"
     MALFORMED = "message could not be read"
 
@@ -304,6 +304,7 @@ class Rules:
     clock: ClockRules
     stop_words: frozenset[str]  # normalised: upper case, single spaces, no trailing punctuation
     max_waiting: int  # replies that may wait
+    robot_words: tuple[str, ...] = ()  # what only machines write, anywhere in a text
     retry_attempts: int = 5
     retry_first_ns: int = 60_000_000_000
     retry_last_ns: int = 1_800_000_000_000

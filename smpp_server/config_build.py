@@ -80,6 +80,7 @@ def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, Ra
             file.time.clock_step_max_h * HOUR_NS, file.time.downtime_max_days * DAY_NS
         ),
         stop_words=replies.stop_words,
+        robot_words=replies.robot_words,
         max_waiting=file.server.max_waiting,
         retry_attempts=retry.attempts,
         retry_first_ns=retry.first_min * MINUTE_NS,

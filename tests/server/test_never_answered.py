@@ -55,7 +55,7 @@ TABLE = """
     1  12125551234       US
     1  17872345678       PR
     1  18762101234       JM
-    1  18091234567       unreadable
+    1  18091234567       never
     1  18092345678       DO
     1  12462501234       BB
     1  14413701234       BM
@@ -98,10 +98,10 @@ TABLE = """
     1  445600123456      never
     1  447640123456      never
     1  447012345678      never
-    1  491371234567      unreadable
-    1  4990012345678     never
+    1  491371234567      never
+    1  499001234567      never
     # fiction elsewhere
-    1  447700900123      never
+    1  447700900123      unreadable
     1  4917139200123     never
     # callers who hide, spelled on a keypad
     1  266696687         never
