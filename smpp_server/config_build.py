@@ -202,7 +202,7 @@ def _guards(file: ServerFile) -> GuardRules:
         _caps(guard.home),
         _caps(guard.number),
         loop.within_s * SECOND_NS,
-        loop.replies,
+        loop.most,
     )
 
 

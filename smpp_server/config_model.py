@@ -209,7 +209,7 @@ class LoopTable(Table):
     """[loop]"""
 
     within_s: Limit = 30
-    replies: Count = 3
+    most: Count = 3
 
 
 class GuardTable(Table):
