@@ -77,8 +77,8 @@ def _rhythm(draft: Draft, claim: Claim) -> Claim:
     left_ns = draft.known.left_ns.get(claim.reply_id)
     if left_ns is None or claim.reply_id == claim.looped:
         return claim
-    if draft.now.wall_ns - left_ns > draft.rules.guards.loop_within_ns:
-        return claim
+    if not 0 < draft.now.wall_ns - left_ns <= draft.rules.guards.loop_within_ns:
+        return claim  # what came in the batch in which the reply left does not answer it
     return claim._replace(loops=claim.loops + 1, looped=claim.reply_id)
 
 
