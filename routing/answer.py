@@ -1,7 +1,7 @@
 """Who gets a reply: contacts against opt-outs, claims, opened countries and prices."""
 
 from routing.draft import Draft
-from routing.records import Contact, OurNumber, Reply, ReplyKind, SenderKeys, Silence
+from routing.records import Campaign, Contact, OurNumber, Reply, ReplyKind, SenderKeys, Silence
 from routing.standing import Claim, ClaimKey, claim_scope
 
 CONTACTS_COUNTED = 3  # in one period; more of them need no more writing
@@ -60,14 +60,64 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
         return Silence.NO_RATE
     found = draft.claim(keys.claims, campaign.name)
     claim = _current(found[1] if found else None, campaign.claim_ns, draft)
-    if claim is not None and claim.replies >= campaign.max_replies:
-        count = min(claim.contacts + 1, CONTACTS_COUNTED)
-        if found != ((keys.claims[0], campaign.name), claim._replace(contacts=count)):
-            claim = claim._replace(contacts=count)
-            _write_claim(draft, found, keys, campaign.name, claim)
-        return Silence.CLAIMED
+    # One who texts a thousand times counts three times; of a long text the first part counts.
+    counted = int(contact.part == 1 and (claim is None or claim.contacts < CONTACTS_COUNTED))
+    one_only = campaign.max_replies == 1
+    if claim is not None:
+        claim = _rhythm(draft, claim)
+        silence = _had_enough(draft, claim, campaign)
+        if silence is not None:
+            claim = claim._replace(contacts=min(claim.contacts + 1, CONTACTS_COUNTED))
+            if found != ((keys.claims[0], campaign.name), claim):
+                _write_claim(draft, found, keys, campaign.name, claim)
+            if counted:
+                draft.guards.admit(contact, one_only, 1, 0, 0)
+            return silence
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
+    segments, nanos = _cost(draft, number.text_id)
+    silence = draft.guards.admit(contact, one_only, counted, segments, nanos)
+    if silence is None:
+        _answer(draft, contact, keys, number, found, claim)
+    return silence
+
+
+def _rhythm(draft: Draft, claim: Claim) -> Claim:
+    """Count a reply of ours that was answered faster than people do, once."""
+    left_ns = draft.known.left_ns.get(claim.reply_id)
+    if left_ns is None or claim.reply_id == claim.looped:
+        return claim
+    if not 0 < draft.now.wall_ns - left_ns <= draft.rules.guards.loop_within_ns:
+        return claim  # what came in the batch in which the reply left does not answer it
+    return claim._replace(loops=claim.loops + 1, looped=claim.reply_id)
+
+
+def _had_enough(draft: Draft, claim: Claim, campaign: Campaign) -> Silence | None:
+    """Why the sender gets no more replies in this period, None when they may."""
+    if claim.replies >= campaign.max_replies:
+        return Silence.CLAIMED
+    if draft.rules.guards.loop_within_ns and claim.loops >= draft.rules.guards.loops:
+        return Silence.LOOP
+    return None
+
+
+def _cost(draft: Draft, text_id: str) -> tuple[int, int]:
+    """Segments of a text, and its price for whom `priced` was last asked about."""
+    segments, rate = draft.rules.texts[text_id].segments, draft.quoted[1]
+    assert rate is not None, "who has no price is not answered"
+    return segments, segments * rate.nanos_per_segment
+
+
+def _answer(
+    draft: Draft,
+    contact: Contact,
+    keys: SenderKeys,
+    number: OurNumber,
+    found: tuple[ClaimKey, Claim] | None,
+    claim: Claim | None,
+) -> None:
+    """Promise a reply and claim the sender."""
+    campaign = draft.rules.campaigns[number.campaign]
     now = draft.now.wall_ns
     due = now + campaign.delay_ns
     if campaign.spread_ns:
@@ -82,7 +132,6 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
             contacts=claim.contacts + 1, replies=claim.replies + 1, reply_id=reply_id
         )
     _write_claim(draft, found, keys, campaign.name, new)
-    return None
 
 
 def priced(draft: Draft, number: OurNumber, contact: Contact) -> bool:
@@ -140,8 +189,10 @@ def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -
     claim = _current(found[1] if found else None, STOP_PERIOD_NS, draft)
     if (claim is not None and claim.replies) or draft.waiting >= draft.rules.max_waiting:
         return Silence.STOP
-    now = draft.now.wall_ns
     text_id = number.stop_text_id
+    if draft.guards.admit(contact, campaign.max_replies == 1, 0, *_cost(draft, text_id)):
+        return Silence.STOP
+    now = draft.now.wall_ns
     reply_id = _new_reply(draft, contact, keys, number, ReplyKind.STOP_CONFIRMATION, text_id, now)
     new = Claim(draft.known.epoch, 1, now, 1, reply_id)
     _write_claim(draft, found, keys, kind, new)

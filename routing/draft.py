@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from routing.budget import REFUSALS, Purse, day_account
 from routing.conversion import Conversion, Cost, in_force
+from routing.guards import Guards
 from routing.ledger import Posted, write_row
 from routing.rate_card import Rate, RateCard
 from routing.records import (
@@ -64,6 +65,9 @@ class Draft:
             largest_text(rules),
             now.monotonic_ns,
             now.wall_ns,
+        )
+        self.guards = Guards(
+            rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
         )
         self.flights = dict(standing.flights)
         self.claims: dict[ClaimKey, Claim] = {}
@@ -258,6 +262,8 @@ class Draft:
         changes.claims = self.claims
         changes.claims_freed = self.claims_freed
         buckets, changes.counters = self.throttle.taken()
+        changes.counters.update(self.guards.counters())
+        changes.guards = self.guards.rows()
         if self.entries:
             changes.journal, changes.balances = write_row(
                 self.known.journal_digest,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from routing.abuse import GuardRules
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 
@@ -35,6 +36,12 @@ class Silence(StrEnum):
     OPTED_OUT = "opted out"
     CLAIMED = "replied already"
     STOP = "opted out now"
+    SENDER_LIMIT = "limit of the sender"
+    RANGE_LIMIT = "limit of the number range"
+    COUNTRY_LIMIT = "limit of the country"
+    NUMBER_LIMIT = "limit of our number"
+    LOOP = "answers our replies at once"
+    ROBOT = "words of a machine"
     FULL = "too many wait"
     MALFORMED = "message could not be read"
 
@@ -304,8 +311,10 @@ class Rules:
     clock: ClockRules
     stop_words: frozenset[str]  # normalised: upper case, single spaces, no trailing punctuation
     max_waiting: int  # replies that may wait
+    robot_words: tuple[str, ...] = ()  # what only machines write, anywhere in a text
     retry_attempts: int = 5
     retry_first_ns: int = 60_000_000_000
     retry_last_ns: int = 1_800_000_000_000
     unknown_max_hour: int = 1000
+    guards: GuardRules = field(default_factory=GuardRules)
     mo_forms: Mapping[str, MoForm] = field(default_factory=dict)  # link → how it writes senders

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from routing.guards import GuardRow
 from routing.ledger import JournalRow
 from routing.rate_rows import Row
 from routing.records import (
@@ -37,6 +38,8 @@ class Claim(NamedTuple):
     period_start_ns: int
     replies: int
     reply_id: int
+    loops: int = 0  # replies of ours that were answered within seconds ...
+    looped: int = 0  # ... the last of them
 
 
 def claim_scope(campaign: str, kind: ReplyKind) -> str:
@@ -171,6 +174,8 @@ class Known:
     optouts: set[bytes] = field(default_factory=set)
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    guards: dict[bytes, GuardRow] = field(default_factory=dict)  # of senders and ranges
+    left_ns: dict[int, int] = field(default_factory=dict)  # reply of a claim → when it left
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP
@@ -246,6 +251,7 @@ class Changes:
     optouts: list[bytes] = field(default_factory=list)
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    guards: list[GuardRow] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None
     holds: dict[str, Hold] | None = None  # None: unchanged

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from routing.abuse import Caps, GuardRules
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 from routing.rate_rows import day_ns
@@ -26,6 +27,9 @@ from smpp_server.config_checks import (
 )
 from smpp_server.config_model import (
     CarrierTable,
+    CountryGuardTable,
+    GuardTable,
+    HomeGuardTable,
     LimitTable,
     MoneyTable,
     NumberTable,
@@ -85,11 +89,13 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
             file.time.clock_step_max_h * HOUR_NS, file.time.downtime_max_days * DAY_NS
         ),
         stop_words=replies.stop_words,
+        robot_words=replies.robot_words,
         max_waiting=file.server.max_waiting,
         retry_attempts=retry.attempts,
         retry_first_ns=retry.first_min * MINUTE_NS,
         retry_last_ns=retry.last_min * MINUTE_NS,
         unknown_max_hour=retry.unknown_max_hour,
+        guards=_guards(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
 
@@ -202,6 +208,30 @@ def _source(table: NumberTable) -> Source:
     if table.source is None:
         return Source(table.msisdn, 1, 1)
     return Source(table.source.value, table.source.ton, table.source.npi)
+
+
+def _guards(file: ServerFile) -> GuardRules:
+    guard, loop = file.guard, file.loop
+    return GuardRules(
+        _caps(guard.sender),
+        _caps(guard.prefix),
+        _caps(guard.country),
+        _caps(guard.home),
+        _caps(guard.number),
+        loop.within_s * SECOND_NS,
+        loop.most,
+    )
+
+
+def _caps(table: GuardTable) -> Caps:
+    money = table.money_per_day if isinstance(table, CountryGuardTable | HomeGuardTable) else 0
+    return Caps(
+        table.contacts_per_hour,
+        table.contacts_per_day,
+        table.segments_per_hour,
+        table.segments_per_day,
+        money,
+    )
 
 
 def _limits(table: LimitTable) -> Limits:

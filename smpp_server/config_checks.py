@@ -40,6 +40,7 @@ def all_checks(sight: Sight) -> Iterator[Fault]:
     """Every fault that only shows when tables are read together, except prices and passwords."""
     yield from _zone(sight)
     yield from _privacy(sight)
+    yield from _guards(sight)
     for name in sight.file.campaign:
         yield from _campaign(sight, name)
     for name in sight.file.number:
@@ -49,6 +50,22 @@ def all_checks(sight: Sight) -> Iterator[Fault]:
         yield from _carrier(sight, name)
     for name in sight.file.link:
         yield from _link(sight, name)
+
+
+def _guards(sight: Sight) -> Iterator[Fault]:
+    """A limit below one reply would never let it pass."""
+    longest = max((text.segments for text in (sight.texts or {}).values()), default=1)
+    for scope in type(sight.file.guard).model_fields:
+        table = getattr(sight.file.guard, scope)
+        for key in ("segments_per_hour", "segments_per_day"):
+            if 0 < getattr(table, key) < longest:
+                yield sight.fault(
+                    "guard",
+                    scope,
+                    key,
+                    says=f"is below the {longest} segments of the longest text, so that text would"
+                    " never leave: raise it, or shorten the text",
+                )
 
 
 def delay_s(campaign: CampaignTable) -> int:

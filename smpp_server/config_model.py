@@ -23,6 +23,9 @@ def _amount(value: Any) -> int:
 Nanos = Annotated[int, BeforeValidator(_amount)]
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]  # 0: no limit
+Guarded = Annotated[int, Field(ge=0, le=1_000_000_000)]  # 0: no limit
+GuardedOne = Annotated[int, Field(ge=0, le=1_000_000)]  # of a sender or a range
+GuardedMoney = Annotated[Nanos, Field(le=400_000 * 10**9)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 TimerSeconds = Annotated[int, Field(ge=1, le=86_400)]
 Octet = Annotated[int, Field(ge=0, le=255)]
@@ -233,6 +236,66 @@ class LinkTable(LimitTable):
     validity_period: Annotated[str, Field(pattern=VALIDITY)] = ""
 
 
+class LoopTable(Table):
+    """[loop]"""
+
+    within_s: Limit = 30
+    most: Count = 3
+
+
+class GuardTable(Table):
+    """[guard.SCOPE]: what one of the scope may cause; 0 sets no limit."""
+
+    contacts_per_hour: Guarded = 0
+    contacts_per_day: Guarded = 0
+    segments_per_hour: Guarded = 0
+    segments_per_day: Guarded = 0
+
+
+class SenderGuardTable(GuardTable):
+    """[guard.sender]"""
+
+    contacts_per_hour: GuardedOne = 0
+    contacts_per_day: GuardedOne = 0
+    segments_per_hour: GuardedOne = 10
+    segments_per_day: GuardedOne = 20
+
+
+class PrefixGuardTable(GuardTable):
+    """[guard.prefix]"""
+
+    contacts_per_hour: GuardedOne = 0
+    contacts_per_day: GuardedOne = 0
+    segments_per_hour: GuardedOne = 10
+    segments_per_day: GuardedOne = 50
+
+
+class CountryGuardTable(GuardTable):
+    """[guard.country]"""
+
+    segments_per_hour: Guarded = 50
+    segments_per_day: Guarded = 200
+    money_per_day: GuardedMoney = 20_000_000_000
+
+
+class HomeGuardTable(GuardTable):
+    """[guard.home]"""
+
+    segments_per_hour: Guarded = 2000
+    segments_per_day: Guarded = 20_000
+    money_per_day: GuardedMoney = 0
+
+
+class GuardTables(Table):
+    """[guard.*]"""
+
+    sender: SenderGuardTable = SenderGuardTable()
+    prefix: PrefixGuardTable = PrefixGuardTable()
+    country: CountryGuardTable = CountryGuardTable()
+    home: HomeGuardTable = HomeGuardTable()
+    number: GuardTable = GuardTable()
+
+
 class AlarmTable(Table):
     """[alarm]"""
 
@@ -248,6 +311,8 @@ class ServerFile(Table):
     privacy: PrivacyTable = PrivacyTable()
     retry: RetryTable = RetryTable()
     alarm: AlarmTable = AlarmTable()
+    loop: LoopTable = LoopTable()
+    guard: GuardTables = GuardTables()
     campaign: Annotated[dict[Name, CampaignTable], Field(min_length=1)]
     number: Annotated[dict[Name, NumberTable], Field(min_length=1)]
     carrier: Annotated[dict[Name, CarrierTable], Field(min_length=1)]
@@ -266,4 +331,5 @@ class RepliesFile(Table):
     """replies.toml"""
 
     stop_words: Annotated[list[str], Field(min_length=1)]
+    robot_words: list[Annotated[str, Field(min_length=4)]] = []
     text: Annotated[dict[str, dict[str, TextTable]], Field(min_length=1)]

@@ -34,6 +34,7 @@ class Replies(NamedTuple):
 
     texts: Mapping[str, ReplyText]
     stop_words: frozenset[str]
+    robot_words: tuple[str, ...]
 
 
 def stop_form(text: str) -> str:
@@ -58,7 +59,7 @@ def read_replies(file: RepliesFile, document: Document, faults: list[Fault]) -> 
     words = frozenset(map(stop_form, file.stop_words))
     if "" in words:
         faults.append(document.fault(("stop_words",), "a stop word is only punctuation"))
-    return Replies(texts, words)
+    return Replies(texts, words, tuple(file.robot_words))
 
 
 def too_dear(table: TextTable) -> str:

@@ -39,6 +39,7 @@ _SPECIAL: Final = (
 )
 _TOKEN: Final = re.compile(r"\\d|\[[0-9-]+\]|[0-9]|\(\?:|[()|?]|\{\d+(?:,\d+)?\}")
 _CODE: Final = re.compile(r"[1-9][0-9]{0,2}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{6,13}")
 _NEVER_PREFIX: Final = re.compile(r"[1-9][0-9?]{0,14}")
 
 States = frozenset[int]
@@ -69,18 +70,25 @@ def compile_plan(data: Mapping[str, object], source: str = "numbering.toml") -> 
     zones = _world(frozenset(never_codes))
     for prefix in cast(list[str], data["never"]):
         _forbid(zones, prefix)
+    for digits in cast(list[str], data["placeholders"]):
+        _nobody(zones, digits)
+        _nobody(zones, "1" + digits)
     return Plan.of(zones, _homes(overseas), cast(str, data["home"]))
 
 
 def _faults(data: Mapping[str, object], source: str) -> Iterator[str]:
-    keys = {"home", "never_codes", "never", "overseas"}
+    keys = {"home", "never_codes", "never", "placeholders", "overseas"}
     for key in sorted(data.keys() - keys):
         yield f"{source}: {key!r} is not a key of this file; remove it"
     for key in sorted(keys - data.keys()):
         yield f"{source}: {key!r} is missing; copy it from the file that came with the server"
     if str(data.get("home", "FR")) not in _calling_codes():
         yield f'{source}: home = {data["home"]!r} must be a country in two capitals, as in "FR"'
-    for key, form in (("never_codes", _CODE), ("never", _NEVER_PREFIX)):
+    for key, form in (
+        ("never_codes", _CODE),
+        ("never", _NEVER_PREFIX),
+        ("placeholders", _NUMBER),
+    ):
         yield from _list_faults(data.get(key, []), f"{source}: {key}", form)
     overseas = data.get("overseas", {})
     if not isinstance(overseas, dict):
@@ -140,6 +148,14 @@ def _forbid(zones: dict[str, Zone], pattern: str) -> None:
         never = {length: Mark(mark.country, NEVER) for length, mark in zone.items()}
         for tail in product(*like[len(prefix) :]):
             zones[prefix + "".join(tail)] = never
+
+
+def _nobody(zones: dict[str, Zone], digits: str) -> None:
+    """Make NEVER of this one number, and of none that only begins like it."""
+    covering = [
+        zones[digits[:width]] for width in range(len(digits), 1, -1) if digits[:width] in zones
+    ]
+    zones[digits] = {**(covering[0] if covering else {}), len(digits): Mark("", NEVER)}
 
 
 @cache

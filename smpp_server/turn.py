@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from routing.budget import spendable
 from routing.explain import explain
+from routing.guards import guarded
 from routing.policy import decide, quota, trust
 from routing.records import LinkFact, Now, Outcome, OutcomeKind
 from routing.standing import AlarmChange, Changes, Known, Seen, Standing
@@ -60,6 +61,7 @@ class Turn:
         self._tidy_due = False
         self._ages = _ages(config)
         self._rates = Rates(config)
+        self._one_only = all(c.max_replies == 1 for c in config.rules.campaigns.values())
         self.summary: Summary | None = None
 
     def start(self, loaded: Loaded) -> None:
@@ -167,6 +169,8 @@ class Turn:
             accepted=accepted,
             tick=seen.tick,
             cards=any(command.card for command in seen.commands),
+            guards=guarded(self._rules.guards, asked, self._one_only),
+            rhythm=bool(self._rules.guards.loop_within_ns) and not self._one_only,
         )
 
     def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:

@@ -16,12 +16,12 @@ FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 60, 100
 # import each other, never in a circle. Names without "routing" stand in smpp_server.
 LEVELS = {
     0: "routing, smpp_server, smpp, routing.money, routing.numbering, routing.mcc,"
-    "routing.conversion, smpp.constants",
+    "routing.abuse, routing.conversion, smpp.constants",
     1: "routing.records, smpp.schema smpp.declare, smpp.text smpp.gsm smpp.segments",
     2: "routing.rate_card routing.rate_rows routing.rate_changes, routing.throttle, routing.ledger,"
     "routing.breaker, routing.reply,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
-    3: "routing.budget, routing.route, smpp.session smpp.happenings smpp.answers",
+    3: "routing.budget, routing.guards, routing.route, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards,"

@@ -35,6 +35,8 @@ class Keys(NamedTuple):
     messages: Sequence[tuple[str, str]] = ()  # (carrier, message_id) a receipt may mean
     unknown: Sequence[bytes] = ()  # claim pseudonyms receipts name
     accepted: Sequence[tuple[str, str]] = ()  # (carrier, message_id) just learnt
+    guards: Sequence[bytes] = ()  # pseudonyms of senders and ranges that guards count
+    rhythm: bool = False  # is it asked when the replies of the claims left?
     tick: bool = False
     cards: bool = False  # a rate card is on its way
 

@@ -19,6 +19,7 @@ from smpp_server.store import (
     StoreFailed,
     StoreRefused,
     Unseal,
+    sqlite_guard,
     sqlite_rates,
 )
 from smpp_server.store import sqlite_rows as sql
@@ -213,6 +214,7 @@ class SqliteStore:
                 (sql.OLD_ALARMS, (ended_ns,)),
                 (sqlite_rates.DROPPED_RATES, ()),
                 (sqlite_rates.DROPPED_CARDS, ()),
+                (sqlite_guard.OLD_GUARDS, (sqlite_guard.oldest_head(now_ns),)),
             ):
                 gone += db.execute(statement, (*values, limit - gone)).rowcount
         return gone >= limit

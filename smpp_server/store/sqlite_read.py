@@ -9,7 +9,7 @@ from routing.ledger import ACCOUNTS
 from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal, sqlite_rates
+from smpp_server.store import Ages, Keys, Unseal, sqlite_guard, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
@@ -69,6 +69,7 @@ def read(
         claims[pseudonym, campaign] = Claim._make(claim)
     for row in _all(db, _STOPPED, keys.stops):
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
+    sqlite_guard.read(db, known, keys)
     _read_fates(db, known, keys)
     if keys.cards:
         known.drafts = sqlite_rates.drafts(db)

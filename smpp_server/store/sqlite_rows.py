@@ -64,9 +64,10 @@ CANCEL = (
     " pad = NULL, ended = ? WHERE id = ? AND state = 0"
 )
 PUT_CLAIM = (
-    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " epoch = excluded.epoch, contacts = excluded.contacts, period_start = excluded.period_start,"
-    " replies = excluded.replies, reply_id = excluded.reply_id"
+    " replies = excluded.replies, reply_id = excluded.reply_id,"
+    " loops = excluded.loops, looped = excluded.looped"
 )
 FREE_CLAIM = (
     "UPDATE claim SET replies = max(0, replies - 1), reply_id = 0"

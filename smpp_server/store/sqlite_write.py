@@ -7,7 +7,7 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal, sqlite_rates
+from smpp_server.store import Seal, sqlite_guard, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -37,6 +37,7 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
             "INSERT OR IGNORE INTO optout VALUES (?, 'server', ?)",
             [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts],
         )
+    sqlite_guard.write(db, changes)
     _write_money(db, changes)
     if changes.cards:
         sqlite_rates.write(db, changes.cards, changes.wall_ns)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from routing import ledger
 from routing.budget import day_account
+from routing.guards import GuardRow, key_of
 from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL, TABLE
@@ -61,6 +62,7 @@ class Model:
     optouts: set[bytes] = field(default_factory=set)
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    guards: dict[int, GuardRow] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     journal: list[JournalRow] = field(default_factory=list)
@@ -78,6 +80,10 @@ class Model:
             optouts=set(self.optouts),
             balances=dict(self.balances),
             counters=dict(self.counters),
+            guards=self._guards(seen),
+            left_ns={
+                i: row.flight.submitted_ns for i, row in self.rows.items() if row.flight is not None
+            },
             holds=dict(self.holds),
             held_receipts=dict(self.held_receipts),
             waiting=self.waiting,
@@ -107,6 +113,11 @@ class Model:
         }
         self._read_fates(known, seen, now)
         return known
+
+    def _guards(self, seen: Seen) -> dict[bytes, GuardRow]:
+        keys = [contact.keys for contact in seen.contacts if contact.keys is not None]
+        asked = [pseudonym for one in keys for pseudonym in (one.prefix, one.claims[0])]
+        return {p: self.guards[key_of(p)] for p in asked if key_of(p) in self.guards}
 
     def _unsealed(self, reply: Reply, now: Now) -> Reply:
         if reply.due_ns > now.wall_ns or reply.id in self.unreadable:
@@ -146,6 +157,7 @@ class Model:
         for account, nanos in changes.balances.items():
             self.balances[account] = self.balances.get(account, 0) + nanos
         self.counters.update(changes.counters)
+        self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
         for held in changes.held_receipts:

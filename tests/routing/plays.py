@@ -1,5 +1,7 @@
 """Tables that are played: one line an event, and what came of it."""
 
+from itertools import groupby
+
 from routing.money import parse_nanos
 from routing.records import OutcomeKind, ReceiptKind
 from routing.standing import Command
@@ -27,9 +29,15 @@ def play(world: World, table: str) -> None:
         act(world, what.split())
         world.settle()
         said, world.said = world.said, []
-        found.append(f"{when} {' '.join(what.split())} → {', '.join(said) or '-'}")
+        found.append(f"{when} {' '.join(what.split())} → {', '.join(_short(said)) or '-'}")
     wanted = [" ".join(line.split()) for line in lines]
     assert found == wanted, "\n".join(["it came to", *found])
+
+
+def _short(said: list[str]) -> list[str]:
+    """What was said again and again is said once and counted."""
+    runs = [(words, len(list(run))) for words, run in groupby(said)]
+    return [f"{words} x{n}" if n > 1 else words for words, n in runs]
 
 
 def act(world: World, words: list[str]) -> None:
@@ -59,6 +67,11 @@ def act(world: World, words: list[str]) -> None:
             world.turn(receipts=[receipt])
         case [address, "texts", *to]:
             world.turn(contacts=[world.contact(address, "".join(to))])
+        case [count, "in", address, "text", *to]:  # as many people whose numbers begin like this
+            first = world.crowd
+            world.crowd += int(count)
+            people = [f"{address}{i:04}" for i in range(first, world.crowd)]
+            world.turn(contacts=[world.contact(each, "".join(to)) for each in people])
         case [address, "stops", *to]:
             world.turn(contacts=[world.contact(address, "".join(to), stop=True)])
         case _:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from routing.abuse import GuardRules
 from routing.money import parse_nanos
 from routing.numbering import Home, Mark, Plan
 from routing.rate_card import RateCard
@@ -22,6 +23,7 @@ from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
 OURS = "33644649021"
+NO_GUARDS = GuardRules()
 PLAN = Plan.of(
     {
         "336": {11: Mark("FR", None)},
@@ -52,6 +54,8 @@ class Shape:
     billed: Sequence[str] = ()  # carriers that bill refused submits
     untracked: Sequence[str] = ()  # carriers that are asked for no receipts
     segments: int = 1
+    guards: GuardRules = NO_GUARDS
+    countries: tuple[str, ...] = ("FR",)
     funds: str = "100.00"
     budget_day: str | None = None
     budget_total: str | None = None
@@ -72,7 +76,7 @@ def campaign_of(name: str, shape: Shape) -> Campaign:
         shape.claim_days * DAY_NS,
         shape.max_replies,
         shape.max_age_h * HOUR_NS,
-        frozenset({"FR"}),
+        frozenset(shape.countries),
         shape.confirm_stop,
     )
 
@@ -128,4 +132,5 @@ def rules_of(shape: Shape) -> Rules:
         stop_words=frozenset({"STOP"}),
         max_waiting=shape.max_waiting,
         unknown_max_hour=shape.unknown_max,
+        guards=shape.guards,
     )

@@ -99,6 +99,7 @@ class World:
         self.tick_every_ns = HOUR_NS
         self.tick_ns: int | None = None  # true time of the next housekeeping, None: none
         self.said: list[str] = []
+        self.crowd = 1  # last digits of the next stranger
         self.changes = Changes(self.standing)
         if shape.funds != "0":
             self.turn(commands=[Command(1, "fund", "", parse_nanos(shape.funds))])

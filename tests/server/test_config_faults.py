@@ -332,3 +332,10 @@ def test_a_damaged_file_gives_faults_and_no_secret(
         shown = str(error)
     assert shown
     assert "tiptoe" not in shown
+
+
+def test_a_guard_below_one_reply_is_told(tmp_path: Path) -> None:
+    replies = REPLIES.replace('"Non."', f'"{"x" * 161}"\nallow_segments = 2')
+    path = write(tmp_path, BASE + "[guard.prefix]\nsegments_per_hour = 1\n", replies=replies)
+    found = "\n".join(complaints(path))
+    assert "guard.prefix.segments_per_hour: is below the 2 segments of the longest text" in found

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from routing.guards import GuardRow
 from routing.records import Flight, Lane, Now, Reply, ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes, Claim, ClaimKey, HeldReceipt, Hold, Stored
@@ -68,6 +69,7 @@ class Model:
     optouts: set[bytes] = field(default_factory=set)
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    guards: dict[int, GuardRow] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     held: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     alarms: set[tuple[str, str]] = field(default_factory=set)
@@ -122,6 +124,7 @@ class Model:
         for account, nanos in changes.balances.items():
             self.balances[account] = self.balances.get(account, 0) + nanos
         self.counters.update(changes.counters)
+        self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
         self.held.update({(r.carrier, r.message_id): r for r in changes.held_receipts})
@@ -215,4 +218,8 @@ class Model:
             unknown=claimed,
             accepted=[*self.held, ("north", "none")],
             tick=True,
+            guards=[
+                *(key.to_bytes(8, "big", signed=True) for key in self.guards),
+                b"a range nobody texts from",
+            ],
         )

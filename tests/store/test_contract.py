@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from routing.guards import GuardRow
 from routing.ledger import Entry, write_row
 from routing.records import Flight, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL
@@ -202,6 +203,11 @@ class StoreMachine(RuleBasedStateMachine):
         posted=st.integers(0, 10**15),
         hold=st.none() | st.dictionaries(st.sampled_from("*ab"), st.builds(Hold, st.text(), few)),
         optout=st.sampled_from(SENDERS),
+        guards=st.lists(
+            st.tuples(st.integers(-(2**63), 2**63 - 1), *[st.integers(0, 2**61 - 1)] * 5),
+            max_size=3,
+            unique_by=lambda row: row[0],
+        ),
     )
     def marks(
         self,
@@ -210,9 +216,10 @@ class StoreMachine(RuleBasedStateMachine):
         posted: int,
         hold: dict[str, Hold] | None,
         optout: str,
+        guards: list[GuardRow],
     ) -> None:
-        """Money, counters, holds and a stop."""
-        changes = Changes(Standing(), holds=hold, optouts=[b"o" + optout.encode()])
+        """Money, counters, guards, holds and a stop."""
+        changes = Changes(Standing(), holds=hold, optouts=[b"o" + optout.encode()], guards=guards)
         changes.counters[scope, "day"] = Counter(slots[0], slots + (0,) * (SLOTS - 1))
         changes.audit.append(("fund", "5"))
         self.commit(changes, posted)
@@ -315,6 +322,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.rollback()
         assert known.claims == model.claims and known.optouts == model.optouts
         assert known.counters == model.counters and known.holds == model.holds
+        assert known.guards == {
+            key.to_bytes(8, "big", signed=True): row for key, row in model.guards.items()
+        }
         day = {k: v for k, v in model.balances.items() if v}
         assert {k: v for k, v in known.balances.items() if v} == day
         assert known.stored == {i: row.stored() for i, row in model.replies.items()}

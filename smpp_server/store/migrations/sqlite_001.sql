@@ -8,6 +8,8 @@ CREATE TABLE claim (
     period_start INTEGER NOT NULL,
     replies      INTEGER NOT NULL,
     reply_id     INTEGER NOT NULL,
+    loops        INTEGER NOT NULL,
+    looped       INTEGER NOT NULL,
     PRIMARY KEY (pseudonym, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claim_age ON claim (epoch, period_start);
@@ -147,3 +149,14 @@ CREATE TABLE rate (
     valid_to   INTEGER NOT NULL,
     PRIMARY KEY (card, place)
 ) STRICT, WITHOUT ROWID;
+
+-- What a sender or a range of numbers has caused. The id is the first 64 bits of its pseudonym, the
+-- counts are three slots each (routing.guards); no row ever changes its size.
+CREATE TABLE guard (
+    id            INTEGER PRIMARY KEY,
+    head          INTEGER NOT NULL,
+    contacts_hour INTEGER NOT NULL,
+    contacts_day  INTEGER NOT NULL,
+    segments_hour INTEGER NOT NULL,
+    segments_day  INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,30 @@
+"""Limits against abuse as an operator writes them down. The rules themselves: guards, breaker."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Caps(NamedTuple):
+    """What one scope may cause; 0 means no limit."""
+
+    contacts_per_hour: int = 0
+    contacts_per_day: int = 0
+    segments_per_hour: int = 0  # of the replies it is promised
+    segments_per_day: int = 0
+    nanos_per_day: int = 0  # the price of those replies; countries only
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRules:
+    """The limits of each kind of scope, and what makes a loop of two robots."""
+
+    sender: Caps = NO_CAPS
+    prefix: Caps = NO_CAPS  # a number without its last four digits
+    country: Caps = NO_CAPS  # each country but the home country
+    home: Caps = NO_CAPS
+    number: Caps = NO_CAPS  # each number of ours
+    loop_within_ns: int = 0  # a text so soon after our reply is a robot's; 0: not looked at
+    loops: int = 3  # so many of our replies answered like this make a loop

@@ -1,0 +1,258 @@
+"""Guards: how many contacts and segments one sender, range, country or number of ours may cause.
+
+A range is a number without its last four digits, known by its pseudonym alone. Senders and ranges
+are many, so each has one small row (`GuardRow`); countries and numbers of ours are few and have
+the counters of `routing.throttle`. Both over-count, never under-count: no span of an hour or a
+day, wherever it starts, holds more than the limit. Segments count when the reply is promised:
+from then on it is paid for unless somebody cancels it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from routing.abuse import NO_CAPS, Caps, GuardRules
+from routing.records import Contact, Silence
+from routing.throttle import EMPTY, HOUR_NS, Counter, CounterKey, add, advance
+
+FIELD = 20  # bits of one slot; three of them make an hour or a day
+MOST = (1 << FIELD) - 1  # more than any cap of a sender or a range
+SLOTS = (1 << 3 * FIELD) - 1
+NOTHING = 1 << 3 * FIELD  # no slot counts; the bit keeps every stored number eight octets long
+HEAD_NS = HOUR_NS // 2  # an hour is the current half hour and the two before it ...
+DAY_HEADS = 24  # ... a day the current half day and the two before it
+NO_LIMIT = 1 << 60
+GRAIN_NANOS = 100_000  # money is counted in these, rounded up once a turn
+
+GuardRow = tuple[int, int, int, int, int, int]
+"""What one sender or one range has caused: the key, the half hour the newest slots belong to,
+contacts in an hour and in a day, segments in an hour and in a day: three slots each."""
+
+
+def key_of(pseudonym: bytes) -> int:
+    """The key of a row: the first 64 bits of a pseudonym as a signed number."""
+    return int.from_bytes(pseudonym[:8], "big", signed=True)
+
+
+def total(slots: int) -> int:
+    """What the three slots hold together: the sum of the digits to the base 2 ** 20, which is the
+    remainder by that base less one. NOTHING has one digit more, a 1."""
+    return slots % MOST - 1
+
+
+def shift(slots: int, steps: int) -> int:
+    """The slots after `steps` of their widths; a clock set back forgets nothing."""
+    if steps <= 0:
+        return slots
+    return NOTHING if steps > 2 else slots << FIELD * steps & SLOTS | NOTHING
+
+
+def row_at(row: GuardRow, head: int) -> GuardRow:
+    """The row at the half hour `head`."""
+    key, before, contacts_hour, contacts_day, segments_hour, segments_day = row
+    hours, days = head - before, head // DAY_HEADS - before // DAY_HEADS
+    return (
+        key,
+        head,
+        shift(contacts_hour, hours),
+        shift(contacts_day, days),
+        shift(segments_hour, hours),
+        shift(segments_day, days),
+    )
+
+
+class _Few:
+    """What a country, or a number of ours, may still cause this turn."""
+
+    __slots__ = ("caps", "contacts", "nanos", "segments", "silence", "whole")
+
+    def __init__(self, silence: Silence, caps: Caps, rooms: tuple[int, int, int]) -> None:
+        self.silence = silence
+        self.caps = caps
+        self.contacts, self.segments, self.nanos = self.whole = rooms
+
+    def used(self) -> tuple[int, int, int]:
+        """Contacts, segments and grains of money that were let pass."""
+        contacts, segments, nanos = self.whole
+        grains = -(-(nanos - self.nanos) // GRAIN_NANOS)
+        return contacts - self.contacts, segments - self.segments, grains
+
+
+class _Many:
+    """The rows of all senders, or of all ranges, that this turn has met."""
+
+    __slots__ = ("_caps", "_head", "_rows", "_whole", "rooms")
+
+    def __init__(self, caps: Caps, rows: Mapping[bytes, GuardRow], head: int) -> None:
+        self._caps = caps
+        self._head = head
+        self._rows = rows
+        contacts = min(caps.contacts_per_hour or NO_LIMIT, caps.contacts_per_day or NO_LIMIT)
+        segments = min(caps.segments_per_hour or NO_LIMIT, caps.segments_per_day or NO_LIMIT)
+        self._whole = (contacts, segments)
+        # pseudonym → [room for contacts, room for segments, the same when the turn began]
+        self.rooms: dict[bytes, list[int]] = {}
+
+    def load(self, pseudonym: bytes) -> list[int]:
+        """What it may still cause this turn."""
+        row = self._rows.get(pseudonym)
+        if row is None:
+            contacts, segments = self._whole
+        else:
+            if row[1] != self._head:
+                row = row_at(row, self._head)
+            caps = self._caps
+            contacts = min(
+                (caps[0] or NO_LIMIT) - total(row[2]), (caps[1] or NO_LIMIT) - total(row[3])
+            )
+            segments = min(
+                (caps[2] or NO_LIMIT) - total(row[4]), (caps[3] or NO_LIMIT) - total(row[5])
+            )
+        room = self.rooms[pseudonym] = [contacts, segments, contacts, segments]
+        return room
+
+    def changed(self) -> list[GuardRow]:
+        """The rows of those that were counted, as they are after the turn."""
+        head, rows = self._head, self._rows
+        found: list[GuardRow] = []
+        for pseudonym, (contacts_left, segments_left, contacts, segments) in self.rooms.items():
+            contacts -= contacts_left
+            segments -= segments_left
+            if contacts or segments:
+                row = rows.get(pseudonym)
+                if row is None:
+                    row = (key_of(pseudonym), head, NOTHING, NOTHING, NOTHING, NOTHING)
+                elif row[1] != head:
+                    row = row_at(row, head)
+                key, _, contacts_hour, contacts_day, segments_hour, segments_day = row
+                found.append(
+                    (
+                        key,
+                        head,
+                        contacts_hour + contacts,
+                        contacts_day + contacts,
+                        segments_hour + segments,
+                        segments_day + segments,
+                    )
+                )
+        return found
+
+
+class Guards:
+    """All guards of one turn. What `admit` lets pass is counted, and only that."""
+
+    def __init__(
+        self,
+        rules: GuardRules,
+        home: str,
+        rows: Mapping[bytes, GuardRow],
+        counters: Mapping[CounterKey, Counter],
+        wall_ns: int,
+    ) -> None:
+        self._rules = rules
+        self._home = home
+        self._counters = counters
+        self._wall_ns = wall_ns
+        head = wall_ns // HEAD_NS
+        self._ranges = _Many(rules.prefix, rows, head) if rules.prefix != NO_CAPS else None
+        self._senders = _Many(rules.sender, rows, head) if rules.sender != NO_CAPS else None
+        self._few: dict[str, _Few] = {}
+        self._shared: dict[tuple[str, str], tuple[_Few, ...]] = {}
+
+    def admit(
+        self, contact: Contact, one_only: bool, counted: int, segments: int, nanos: int
+    ) -> Silence | None:
+        """Count a contact (`counted` 1) and the reply to it, unless a limit is reached by either:
+        then the reason to be silent. `one_only`: the claim limits a sender already."""
+        keys = contact.keys
+        assert keys is not None, "only who can be answered is counted"
+        rooms: list[list[int]] = []
+        if self._ranges is not None:
+            room = self._ranges.rooms.get(keys.prefix) or self._ranges.load(keys.prefix)
+            if room[1] < segments or room[0] < counted:
+                return Silence.RANGE_LIMIT
+            rooms.append(room)
+        if self._senders is not None and not one_only:
+            pseudonym = keys.claims[0]
+            room = self._senders.rooms.get(pseudonym) or self._senders.load(pseudonym)
+            if room[1] < segments or room[0] < counted:
+                return Silence.SENDER_LIMIT
+            rooms.append(room)
+        shared = self._shared.get((contact.country, contact.number))
+        if shared is None:
+            shared = self._share(contact.country, contact.number)
+        for few in shared:
+            if few.segments < segments or few.contacts < counted or few.nanos < nanos:
+                return few.silence
+        for few in shared:
+            few.contacts -= counted
+            few.segments -= segments
+            few.nanos -= nanos
+        for room in rooms:
+            room[0] -= counted
+            room[1] -= segments
+        return None
+
+    def _share(self, country: str, number: str) -> tuple[_Few, ...]:
+        """What limits a country and a number of ours, if anything does."""
+        caps = self._rules.home if country == self._home else self._rules.country
+        path = []
+        for scope, its_caps, silence in (
+            (f"country/{country}", caps, Silence.COUNTRY_LIMIT),
+            (f"called/{number}", self._rules.number, Silence.NUMBER_LIMIT),
+        ):
+            if its_caps != NO_CAPS:
+                if scope not in self._few:
+                    contacts, segments, grains = (
+                        self._room(scope, *each) for each in _kinds(its_caps)
+                    )
+                    rooms = (contacts, segments, grains * GRAIN_NANOS)
+                    self._few[scope] = _Few(silence, its_caps, rooms)
+                path.append(self._few[scope])
+        found = self._shared[country, number] = tuple(path)
+        return found
+
+    def _room(self, scope: str, what: str, hour_cap: int, day_cap: int) -> int:
+        room = NO_LIMIT
+        for span, cap in (("hour", hour_cap), ("day", day_cap)):
+            if cap:
+                room = min(room, cap - sum(self._counter(scope, what, span).slots))
+        return room
+
+    def _counter(self, scope: str, what: str, span: str) -> Counter:
+        key = (f"guard/{scope}/{what}", span)
+        return advance(self._counters.get(key, EMPTY), span, self._wall_ns)
+
+    def rows(self) -> list[GuardRow]:
+        """Rows of the senders and ranges that were counted, as they are after the turn."""
+        found = self._ranges.changed() if self._ranges is not None else []
+        return found + self._senders.changed() if self._senders is not None else found
+
+    def counters(self) -> dict[CounterKey, Counter]:
+        """Counters of the countries and numbers of ours that were counted."""
+        changed: dict[CounterKey, Counter] = {}
+        for scope, few in self._few.items():
+            for count, (what, *spans) in zip(few.used(), _kinds(few.caps), strict=True):
+                for span, cap in zip(("hour", "day"), spans, strict=True):
+                    if count and cap:
+                        key = (f"guard/{scope}/{what}", span)
+                        changed[key] = add(self._counter(scope, what, span), count)
+        return changed
+
+
+def _kinds(caps: Caps) -> tuple[tuple[str, int, int], ...]:
+    """What is counted: its name, the most of it in an hour and in a day."""
+    return (
+        ("contacts", caps.contacts_per_hour, caps.contacts_per_day),
+        ("segments", caps.segments_per_hour, caps.segments_per_day),
+        ("grains", 0, caps.nanos_per_day // GRAIN_NANOS),
+    )
+
+
+def guarded(rules: GuardRules, contacts: Iterable[Contact], one_only: bool) -> list[bytes]:
+    """Pseudonyms whose rows the guards of these contacts need."""
+    keys = [contact.keys for contact in contacts if contact.keys is not None]
+    found: list[bytes] = []
+    if rules.prefix != NO_CAPS:
+        found += [one.prefix for one in keys]
+    if rules.sender != NO_CAPS and not one_only:
+        found += [one.claims[0] for one in keys]
+    return found
