@@ -118,7 +118,7 @@ class Story(World):
                 cost = self.refused_cost.get(reply.id, 0)
                 self.refused_cost[reply.id] = cost + flight.price_nanos
         submitted = {submit.reply_id for submit in changes.effects.submits}
-        for reply_id, kind, nanos, _ in sorted(self.entries(), key=lambda entry: entry.kind):
+        for reply_id, kind, nanos, *_ in sorted(self.entries(), key=lambda entry: entry.kind):
             if kind == "release":  # before "reserve": a turn never gives back what it reserves
                 day = self.day_of[reply_id]
                 self.day_sums[day] -= nanos
