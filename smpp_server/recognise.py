@@ -5,8 +5,7 @@ coming back a reason for silence.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from routing.numbering import MoForm
@@ -26,6 +25,7 @@ from routing.standing import Seen
 from smpp_server import events as ev
 from smpp_server.config_records import LinkConfig
 from smpp_server.config_texts import stop_form
+from smpp_server.phrases import Phrases
 from smpp_server.smpp import happenings as hp
 from smpp_server.smpp import receipts, text
 from smpp_server.smpp.constants import status_name
@@ -108,10 +108,11 @@ class Recogniser:
         self._numbers = {number.msisdn: number.name for number in rules.numbers.values()}
         self._called: dict[str, str] = dict(self._numbers)
         self._own_octets = _own_octets(rules.texts)
-        own = (reply.words for reply in rules.texts.values())
-        self._echoes = _needles(words[:ECHO_LETTERS] for words in own if len(words) >= ECHO_LEAST)
-        self._robots = _needles(rules.robot_words)
-        self._shortest = min(map(len, (*self._echoes, *self._robots)), default=0)
+        used = sorted({t for n in rules.numbers.values() for t in (n.text_id, n.stop_text_id) if t})
+        own = [rules.texts[text_id].words for text_id in used]
+        echoes = [words[:ECHO_LETTERS] for words in own if len(words) >= ECHO_LEAST]
+        self._echoes = Phrases(echoes)
+        self._machines = Phrases([*echoes, *rules.robot_words])
         self._own_countries = {
             number.msisdn: rules.plan.country_of(number.msisdn) for number in rules.numbers.values()
         }
@@ -239,24 +240,13 @@ class Recogniser:
             return Silence.BINARY, False, part
         if octets in self._own_octets:
             return Silence.ECHO, False, part
-        if len(octets) >= self._shortest:
-            machine = self._machine(octets.lower())
-            if machine is not None:
-                return machine, False, part
+        if self._machines.stand_in(octets):
+            echo = self._echoes.stand_in(octets)
+            return Silence.ECHO if echo else Silence.ROBOT, False, part
         if len(octets) > self._stop_octets and (not coding or len(octets) > self._stop_octets * 2):
             return None, False, part
         words = stop_form(text.decode(octets, coding, udhi, link.alphabet))
         return None, words in self._rules.stop_words, part
-
-    def _machine(self, octets: bytes) -> Silence | None:
-        """What shows that no person wrote these octets, in small letters."""
-        for echo in self._echoes:
-            if echo in octets:
-                return Silence.ECHO
-        for words in self._robots:
-            if words in octets:
-                return Silence.ROBOT
-        return None
 
     def _receipt(self, link: _Link, pdu: DeliverSm | DataSm, ref: AckRef) -> Receipt | None:
         octets = pdu.short_message if type(pdu) is DeliverSm else b""
@@ -309,16 +299,6 @@ def _network(link: _Link, pdu: DeliverSm | DataSm) -> str:
     told = b"".join((pdu.tlv(tag) or b"") for tag in link.network_tags)
     found = _NETWORK.fullmatch(told)
     return (found[1] + found[2]).decode("ascii") if found else ""
-
-
-def _needles(words: Iterable[str]) -> tuple[bytes, ...]:
-    """The octets that tell these words, in any alphabet that can write them, small letters."""
-    found: dict[bytes, None] = {}
-    for each in words:
-        for coding in (0, 3, 8):
-            with suppress(UnicodeError):
-                found[text.encode(each, coding).lower()] = None
-    return tuple(found)
 
 
 def _own_octets(texts: Mapping[str, ReplyText]) -> frozenset[bytes]:

@@ -25,7 +25,7 @@ LEVELS = {
     4: "routing.standing events",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards,"
-    "routing.reconcile, config_* numbering_plan",
+    "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
     7: "turn rates, smsc_invoice",
     8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme esme_bind connect,"
