@@ -45,9 +45,9 @@ class Row:
         flight, reply = self.flight, self.reply
         carrier, link, day = (flight.carrier, flight.link, flight.day) if flight else ("", "", "")
         price, version = (flight.price_nanos, flight.rate_version) if flight else (0, 0)
-        return Stored(
-            reply.id, self.state, carrier, link, reply.number, price, version, day, reply.claim
-        )
+        bill = (flight.billed_nanos, flight.currency) if flight else (0, "")
+        row = (reply.id, self.state, carrier, link, reply.number, price, version, day, reply.claim)
+        return Stored(*row, *bill)
 
 
 @dataclass

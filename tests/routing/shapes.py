@@ -1,9 +1,10 @@
 """What worlds to decide in are made of: rules from a few figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from routing.abuse import GuardRules
+from routing.conversion import Conversion
 from routing.money import parse_nanos
 from routing.numbering import Home, Mark, Plan
 from routing.rate_card import RateCard
@@ -52,6 +53,8 @@ class Shape:
     cards: Mapping[str, RateCard] | None = None  # carrier → card
     campaigns: Mapping[str, str] | None = None  # number → campaign
     billed: Sequence[str] = ()  # carriers that bill refused submits
+    undelivered_free: Sequence[str] = ()  # carriers that do not bill what they cannot deliver
+    conversions: Mapping[str, tuple[Conversion, ...]] = field(default_factory=dict)
     untracked: Sequence[str] = ()  # carriers that are asked for no receipts
     segments: int = 1
     guards: GuardRules = NO_GUARDS
@@ -109,6 +112,7 @@ def rules_of(shape: Shape) -> Rules:
                 limits.get(f"carrier/{name}", none),
                 name in shape.billed,
                 name not in shape.untracked,
+                name not in shape.undelivered_free,
             )
             for name in carriers.values()
         },
@@ -126,6 +130,7 @@ def rules_of(shape: Shape) -> Rules:
             None if shape.budget_day is None else parse_nanos(shape.budget_day),
             None if shape.budget_total is None else parse_nanos(shape.budget_total),
             parse_nanos(shape.inbound_reserve),
+            shape.conversions,
         ),
         retention=Retention(7 * DAY_NS, 3 * DAY_NS, 100 * DAY_NS, 14 * DAY_NS),
         clock=ClockRules(6 * HOUR_NS, 30 * DAY_NS),

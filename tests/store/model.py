@@ -57,6 +57,8 @@ class Row(NamedTuple):
             flight.rate_version,
             flight.day,
             claim,
+            flight.billed_nanos,
+            flight.currency,
         )
 
 

@@ -110,7 +110,8 @@ class StoreMachine(RuleBasedStateMachine):
         return f"{epoch or self.model.epoch}/{sender}".encode()
 
     def flight(self, reply: Reply, carrier: str) -> Flight:
-        return Flight(reply, "link", carrier, 495, 3, True, "2026-11-24", self.wall_ns)
+        bill = (550, "USD") if carrier == "south" else (0, "")
+        return Flight(reply, "link", carrier, 495, 3, True, "2026-11-24", self.wall_ns, *bill)
 
     def pick(self, data: st.DataObject, *states: ReplyState) -> Reply | None:
         rows = self.model.of(*states)
