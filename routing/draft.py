@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from routing.breaker import Breaker, Step
 from routing.budget import REFUSALS, Purse, day_account
 from routing.guards import Guards
 from routing.ledger import write_row
@@ -21,6 +22,7 @@ from routing.reply import FREES_CLAIM, ReplyEvent, move
 from routing.standing import (
     ALL,
     AlarmChange,
+    Attack,
     Changes,
     Claim,
     ClaimKey,
@@ -67,6 +69,11 @@ class Draft:
         self.guards = Guards(
             rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
         )
+        self.breaker = None
+        if rules.breaker is not None:
+            plan = rules.plan
+            self.breaker = Breaker(rules.breaker, known.breaker, plan.home, plan.homes, now.wall_ns)
+        self.figures = standing.figures
         self.flights = dict(standing.flights)
         self.claims: dict[ClaimKey, Claim] = {}
         self.holds = dict(known.holds)
@@ -150,6 +157,8 @@ class Draft:
         """Why nothing at all may be released now, "" when something may."""
         if self.now.clock_fault:
             return self.now.clock_fault
+        if self.breaker is not None and self.breaker.step >= Step.HOLD:
+            return "attack"
         hold = self.held(ALL)
         return hold.reason if hold else ""
 
@@ -211,6 +220,18 @@ class Draft:
             f"number/{number.name}",
         )
 
+    def _attack(self, breaker: Breaker) -> Attack:
+        changes = self.changes
+        sweeping = self.known.sweep is not None and not changes.sweep_over
+        return Attack(
+            breaker.step.title,
+            breaker.since_ns,
+            breaker.by_hand,
+            self.figures,
+            tuple(breaker.attacked.values()),
+            sweeping or changes.sweep is not None,
+        )
+
     def close(self) -> Changes:
         """Everything decided, as one value."""
         changes = self.changes
@@ -220,6 +241,9 @@ class Draft:
         buckets, changes.counters = self.throttle.taken()
         changes.counters.update(self.guards.counters())
         changes.guards = self.guards.rows()
+        if self.breaker is not None:
+            changes.breaker = self.breaker.kept()
+            changes.attack = self._attack(self.breaker)
         if self.entries:
             changes.journal, changes.balances = write_row(
                 self.known.journal_digest,
@@ -243,6 +267,7 @@ class Draft:
             parks=self.parks,
             alarms=frozenset(self.alarms),
             unknown_hour=self.unknown_hour,
+            figures=self.figures,
             last_lane=self.last_lane,
             wall_ns=self.now.wall_ns,
             monotonic_ns=self.now.monotonic_ns,

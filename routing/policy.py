@@ -6,6 +6,7 @@ as n batches of one.
 
 from collections.abc import Mapping, Sequence
 
+from routing import attack
 from routing.answer import answer
 from routing.budget import FUNDS_REFUSAL, REFUSALS
 from routing.draft import Draft, largest_text, limits_of
@@ -37,6 +38,7 @@ def decide(
     recover(draft)
     settle(draft, seen.outcomes)
     note(draft, seen.receipts)
+    attack.judge(draft)
     answer(draft, seen.contacts)
     if seen.tick:
         _end_money_alarms(draft)
@@ -44,6 +46,7 @@ def decide(
             close_aged(draft)
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
+    attack.sweep(draft)
     release(draft)
     return draft.close()
 
@@ -125,6 +128,8 @@ def _obey(draft: Draft, command: Command) -> str:
         draft.end_alarm("account_held", scope)
         draft.end_alarm("unknown_rate", scope)
         draft.changes.audit.append((name, scope))
+    elif name in ("breaker-hold", "breaker-release"):
+        return attack.obey(draft, name)
     elif name == "accept-clock":
         _start_clock_again(draft)
         draft.changes.audit.append((name, ""))

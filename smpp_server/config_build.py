@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from routing.abuse import Caps, GuardRules
+from routing.abuse import BreakerRules, Caps, GuardRules
 from routing.numbering import MoForm, Plan
 from routing.rate_card import RateCard
 from routing.records import (
@@ -87,6 +87,7 @@ def rules(file: ServerFile, plan: Plan, replies: Replies, rates: Mapping[str, Ra
         retry_last_ns=retry.last_min * MINUTE_NS,
         unknown_max_hour=retry.unknown_max_hour,
         guards=_guards(file),
+        breaker=_breaker(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
 
@@ -203,6 +204,20 @@ def _guards(file: ServerFile) -> GuardRules:
         _caps(guard.number),
         loop.within_s * SECOND_NS,
         loop.most,
+    )
+
+
+def _breaker(file: ServerFile) -> BreakerRules | None:
+    table = file.breaker
+    if not table.on:
+        return None
+    return BreakerRules(
+        table.least_contacts,
+        table.repeated_percent,
+        table.range_percent,
+        table.fresh_senders,
+        table.spend_percent,
+        table.slower_min * MINUTE_NS,
     )
 
 

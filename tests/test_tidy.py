@@ -21,7 +21,7 @@ LEVELS = {
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget, routing.guards, routing.route, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events",
-    5: "routing.policy routing.answer routing.draft routing.release routing.settle,"
+    5: "routing.policy routing.answer routing.draft routing.release routing.settle routing.attack,"
     "routing.reconcile, config_* numbering_plan",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
     7: "turn, smsc_invoice",

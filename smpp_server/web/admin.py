@@ -149,6 +149,12 @@ class Admin(Resource):
     def release(self, fields: Fields) -> object:
         return self._told(self.house.ask("release", self._link(fields)))
 
+    def breaker(self, fields: Fields) -> object:
+        action = fields.get("action", "")
+        if action not in ("hold", "release"):
+            raise Refused(400, "The action is hold or release.")
+        return self._told(self.house.ask(f"breaker-{action}"))
+
     def accept_clock(self, _: Fields) -> object:
         return self._told(self.house.ask("accept-clock"))
 
@@ -177,6 +183,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/fund": Route(b"POST", frozenset({"amount", "currency", "note"}), Admin.fund),
     "/hold": Route(b"POST", frozenset({"link"}), Admin.hold),
     "/release": Route(b"POST", frozenset({"link"}), Admin.release),
+    "/breaker": Route(b"POST", frozenset({"action"}), Admin.breaker),
     "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from routing.abuse import GuardRules
+from routing.abuse import BreakerRules, GuardRules
 from routing.money import parse_nanos
 from routing.numbering import Home, Mark, Plan
 from routing.rate_card import RateCard
@@ -55,6 +55,7 @@ class Shape:
     untracked: Sequence[str] = ()  # carriers that are asked for no receipts
     segments: int = 1
     guards: GuardRules = NO_GUARDS
+    breaker: BreakerRules | None = None
     countries: tuple[str, ...] = ("FR",)
     funds: str = "100.00"
     budget_day: str | None = None
@@ -133,4 +134,5 @@ def rules_of(shape: Shape) -> Rules:
         max_waiting=shape.max_waiting,
         unknown_max_hour=shape.unknown_max,
         guards=shape.guards,
+        breaker=shape.breaker,
     )
