@@ -28,3 +28,15 @@ class GuardRules:
     number: Caps = NO_CAPS  # each number of ours
     loop_within_ns: int = 0  # a text so soon after our reply is a robot's; 0: not looked at
     loops: int = 3  # so many of our replies answered like this make a loop
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When a pattern is an attack; all figures are those of ten minutes."""
+
+    least: int = 50  # contacts, or first-time senders, below which nothing is an attack
+    repeated_percent: int = 70  # of the contacts come from senders who had their reply
+    range_percent: int = 30  # of the first-time senders come from few ranges, or are over a limit
+    fresh: int = 300  # first-time senders: slower from here, which harms nobody
+    spend_percent: int = 25  # of the day's budget are promised
+    slower_ns: int = 1_800_000_000_000  # new replies wait so much longer from step 1 on

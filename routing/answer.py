@@ -70,13 +70,20 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
             claim = claim._replace(contacts=min(claim.contacts + 1, CONTACTS_COUNTED))
             if found != ((keys.claims[0], campaign.name), claim):
                 _write_claim(draft, found, keys, campaign.name, claim)
+            if draft.breaker is not None and contact.part == 1:
+                draft.breaker.repeated()
             if counted:
                 draft.guards.admit(contact, one_only, 1, 0, 0)
             return silence
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
     segments, nanos = _cost(draft, number.text_id)
-    silence = draft.guards.admit(contact, one_only, counted, segments, nanos)
+    breaker = draft.breaker
+    silence = breaker.refuses(contact, found is not None) if breaker is not None else None
+    limit = None if silence else draft.guards.admit(contact, one_only, counted, segments, nanos)
+    if breaker is not None:
+        breaker.fresh(contact, nanos, limit is not None)
+    silence = silence or limit
     if silence is None:
         _answer(draft, contact, keys, number, found, claim)
     return silence
@@ -120,6 +127,8 @@ def _answer(
     campaign = draft.rules.campaigns[number.campaign]
     now = draft.now.wall_ns
     due = now + campaign.delay_ns
+    if draft.breaker is not None:
+        due += draft.breaker.slower_ns()
     if campaign.spread_ns:
         offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
         spread = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns

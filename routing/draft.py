@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from routing.breaker import Breaker, Step
 from routing.budget import REFUSALS, Purse, day_account
 from routing.conversion import Conversion, Cost, in_force
 from routing.guards import Guards
@@ -22,6 +23,7 @@ from routing.reply import FREES_CLAIM, ReplyEvent, move
 from routing.standing import (
     ALL,
     AlarmChange,
+    Attack,
     Changes,
     Claim,
     ClaimKey,
@@ -69,6 +71,11 @@ class Draft:
         self.guards = Guards(
             rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
         )
+        self.breaker = None
+        if rules.breaker is not None:
+            plan = rules.plan
+            self.breaker = Breaker(rules.breaker, known.breaker, plan.home, plan.homes, now.wall_ns)
+        self.figures = standing.figures
         self.flights = dict(standing.flights)
         self.claims: dict[ClaimKey, Claim] = {}
         self.holds = dict(known.holds)
@@ -82,14 +89,19 @@ class Draft:
         self.last_lane = standing.last_lane
         self.alarms = set(standing.alarms)
         self.unknown_hour = standing.unknown_hour
+        self.waiting = known.waiting
+        self.next_id = known.next_id
+        self.changes = Changes(standing, Effects())
+        self.drafts = dict(known.drafts)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What this turn adds up, still empty."""
         self.entries: list[Posted] = []
         self.fresh: dict[Lane, list[Reply]] = {}
         self.fresh_of: dict[bytes, list[Reply]] = {}  # opt-out pseudonym → fresh replies
         self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
         self.tallies: dict[str, int] = {}
-        self.waiting = known.waiting
-        self.next_id = known.next_id
-        self.changes = Changes(standing, Effects())
         self.moved: dict[int, ReplyState] = {}  # stored replies this turn has moved already
         self.accepted = 0
         self.gone: set[int] = set()  # WAITING replies this turn has cancelled
@@ -99,7 +111,6 @@ class Draft:
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
         self.conversions: dict[str, Conversion] = {}  # currency → the one in force now
-        self.drafts = dict(known.drafts)
         self.inbound_costs: dict[str, Cost] = {}  # name of our number → one text to it
 
     def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:
@@ -190,6 +201,8 @@ class Draft:
         """Why nothing at all may be released now, "" when something may."""
         if self.now.clock_fault:
             return self.now.clock_fault
+        if self.breaker is not None and self.breaker.step >= Step.HOLD:
+            return "attack"
         hold = self.held(ALL)
         return hold.reason if hold else ""
 
@@ -255,6 +268,18 @@ class Draft:
             f"number/{number.name}",
         )
 
+    def _attack(self, breaker: Breaker) -> Attack:
+        changes = self.changes
+        sweeping = self.known.sweep is not None and not changes.sweep_over
+        return Attack(
+            breaker.step.title,
+            breaker.since_ns,
+            breaker.by_hand,
+            self.figures,
+            tuple(breaker.attacked.values()),
+            sweeping or changes.sweep is not None,
+        )
+
     def close(self) -> Changes:
         """Everything decided, as one value."""
         changes = self.changes
@@ -264,6 +289,9 @@ class Draft:
         buckets, changes.counters = self.throttle.taken()
         changes.counters.update(self.guards.counters())
         changes.guards = self.guards.rows()
+        if self.breaker is not None:
+            changes.breaker = self.breaker.kept()
+            changes.attack = self._attack(self.breaker)
         if self.entries:
             changes.journal, changes.balances = write_row(
                 self.known.journal_digest,
@@ -287,6 +315,7 @@ class Draft:
             parks=self.parks,
             alarms=frozenset(self.alarms),
             unknown_hour=self.unknown_hour,
+            figures=self.figures,
             last_lane=self.last_lane,
             wall_ns=self.now.wall_ns,
             monotonic_ns=self.now.monotonic_ns,

@@ -6,6 +6,7 @@ as n batches of one.
 
 from collections.abc import Mapping, Sequence
 
+from routing import attack
 from routing.answer import answer
 from routing.budget import FUNDS_REFUSAL, REFUSALS
 from routing.cards import take_card
@@ -38,6 +39,7 @@ def decide(
     recover(draft)
     settle(draft, seen.outcomes)
     note(draft, seen.receipts)
+    attack.judge(draft)
     answer(draft, seen.contacts)
     if seen.tick:
         _end_money_alarms(draft)
@@ -45,6 +47,7 @@ def decide(
             close_aged(draft)
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
+    attack.sweep(draft)
     release(draft)
     return draft.close()
 
@@ -128,6 +131,8 @@ def _obey(draft: Draft, command: Command) -> str:
         draft.changes.audit.append((name, scope))
     elif name == "card" and command.card is not None:
         return take_card(draft, command.card)
+    elif name in ("breaker-hold", "breaker-release"):
+        return attack.obey(draft, name)
     elif name == "accept-clock":
         _start_clock_again(draft)
         draft.changes.audit.append((name, ""))

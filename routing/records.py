@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from routing.abuse import GuardRules
+from routing.abuse import BreakerRules, GuardRules
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 
@@ -42,6 +42,7 @@ class Silence(StrEnum):
     NUMBER_LIMIT = "limit of our number"
     LOOP = "answers our replies at once"
     ROBOT = "words of a machine"
+    ATTACK = "attack"
     FULL = "too many wait"
     MALFORMED = "message could not be read"
 
@@ -316,5 +317,6 @@ class Rules:
     retry_first_ns: int = 60_000_000_000
     retry_last_ns: int = 1_800_000_000_000
     unknown_max_hour: int = 1000
+    breaker: BreakerRules | None = None
     guards: GuardRules = field(default_factory=GuardRules)
     mo_forms: Mapping[str, MoForm] = field(default_factory=dict)  # link → how it writes senders

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from routing.breaker import Figures, Kept
 from routing.guards import GuardRow
 from routing.ledger import JournalRow
 from routing.rate_rows import Row
@@ -27,6 +28,8 @@ from routing.records import (
 from routing.throttle import Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
+SWEPT_MOST = 1000  # waiting replies that one turn looks through
+NO_FIGURES, NOT_KEPT = Figures(), Kept()
 ALL = "*"  # the scope of a hold that stops every release
 
 
@@ -83,6 +86,28 @@ class Park(NamedTuple):
     until_ns: int
 
 
+class Sweep(NamedTuple):
+    """Waiting replies to be looked through, in the order they were made: of these ranges, or of
+    any country but `home` ("": of every country), they are cancelled."""
+
+    prefixes: tuple[bytes, ...]
+    home: str
+    until_id: int  # later replies are not looked at
+    at_ns: int  # the last one looked at was made then ...
+    after_id: int  # ... and is this
+
+
+class Attack(NamedTuple):
+    """The breaker as an operator sees it."""
+
+    step: str
+    since_ns: int
+    by_hand: bool
+    figures: Figures  # of the ten minutes judged last
+    attacked: tuple[str, ...]  # ranges, as country and three digits
+    sweeping: bool  # what an attack made wait is being cancelled
+
+
 class Stored(NamedTuple):
     """A reply that is not in flight, as an outcome or a receipt finds it."""
 
@@ -119,6 +144,7 @@ class Standing:
     parks: Mapping[Lane, Park] = field(default_factory=dict)
     alarms: frozenset[tuple[str, str]] = frozenset()  # (code, subject) of those that last
     unknown_hour: Counter | None = None
+    figures: Figures = NO_FIGURES  # what the breaker judged last
     last_lane: Lane = ("", "")  # the next round of releases begins after it
     wall_ns: int = 0  # trusted wall time of the last turn ...
     monotonic_ns: int = 0  # ... and the monotonic instant it belongs to; 0 before the first
@@ -176,6 +202,9 @@ class Known:
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: dict[bytes, GuardRow] = field(default_factory=dict)  # of senders and ranges
     left_ns: dict[int, int] = field(default_factory=dict)  # reply of a claim → when it left
+    breaker: Kept = NOT_KEPT
+    sweep: Sweep | None = None
+    swept: list[Reply] = field(default_factory=list)  # its next replies
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP
@@ -252,6 +281,10 @@ class Changes:
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: list[GuardRow] = field(default_factory=list)
+    breaker: Kept = NOT_KEPT
+    sweep: Sweep | None = None  # None: as it was
+    sweep_over: bool = False
+    attack: Attack | None = None  # None: there is no breaker
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None
     holds: dict[str, Hold] | None = None  # None: unchanged

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from routing.abuse import Caps, GuardRules
+from routing.abuse import BreakerRules, Caps, GuardRules
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 from routing.rate_rows import day_ns
@@ -96,6 +96,7 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
         retry_last_ns=retry.last_min * MINUTE_NS,
         unknown_max_hour=retry.unknown_max_hour,
         guards=_guards(file),
+        breaker=_breaker(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
 
@@ -220,6 +221,20 @@ def _guards(file: ServerFile) -> GuardRules:
         _caps(guard.number),
         loop.within_s * SECOND_NS,
         loop.most,
+    )
+
+
+def _breaker(file: ServerFile) -> BreakerRules | None:
+    table = file.breaker
+    if not table.on:
+        return None
+    return BreakerRules(
+        table.least_contacts,
+        table.repeated_percent,
+        table.range_percent,
+        table.fresh_senders,
+        table.spend_percent,
+        table.slower_min * MINUTE_NS,
     )
 
 

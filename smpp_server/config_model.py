@@ -26,6 +26,7 @@ Limit = Annotated[int, Field(ge=0)]  # 0: no limit
 Guarded = Annotated[int, Field(ge=0, le=1_000_000_000)]  # 0: no limit
 GuardedOne = Annotated[int, Field(ge=0, le=1_000_000)]  # of a sender or a range
 GuardedMoney = Annotated[Nanos, Field(le=400_000 * 10**9)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 TimerSeconds = Annotated[int, Field(ge=1, le=86_400)]
 Octet = Annotated[int, Field(ge=0, le=255)]
@@ -296,6 +297,18 @@ class GuardTables(Table):
     number: GuardTable = GuardTable()
 
 
+class BreakerTable(Table):
+    """[breaker]"""
+
+    on: bool = True
+    least_contacts: Count = 50
+    repeated_percent: Percent = 70
+    range_percent: Percent = 30
+    fresh_senders: Count = 300
+    spend_percent: Percent = 25
+    slower_min: Limit = 30
+
+
 class AlarmTable(Table):
     """[alarm]"""
 
@@ -313,6 +326,7 @@ class ServerFile(Table):
     alarm: AlarmTable = AlarmTable()
     loop: LoopTable = LoopTable()
     guard: GuardTables = GuardTables()
+    breaker: BreakerTable = BreakerTable()
     campaign: Annotated[dict[Name, CampaignTable], Field(min_length=1)]
     number: Annotated[dict[Name, NumberTable], Field(min_length=1)]
     carrier: Annotated[dict[Name, CarrierTable], Field(min_length=1)]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from routing.breaker import tell
 from smpp_server.alarms import AlarmCode
 from smpp_server.esme import Link, Side
 from smpp_server.store import StoredCard
@@ -33,6 +34,7 @@ def status_of(house: "House") -> dict[str, object]:
         "money": _money(house, summary, now),
         "tallies": dict(sorted(summary.tallies.items())) if summary else {},
         "holds": dict(summary.holds) if summary else {},
+        "breaker": _breaker(summary),
         "parks": dict(summary.parks) if summary else {},
         "alarms": _alarms(house, summary),
         "rates": [_card(card) for card in summary.cards] if summary else [],
@@ -109,6 +111,21 @@ def _money(house: "House", summary: Summary | None, now: int) -> dict[str, objec
         "budget_day_nanos": rules.budget_day_nanos,
         "budget_total_nanos": rules.budget_total_nanos,
         "spent_in_s": max(0, left) * up_s // pace if pace > 0 else None,
+    }
+
+
+def _breaker(summary: Summary | None) -> dict[str, object]:
+    seen = summary.attack if summary else None
+    if seen is None:
+        return {"step": "", "since": "", "by_hand": False, "figures": "", "attacked": [],
+                "sweeping": False}  # fmt: skip
+    return {
+        "step": seen.step,
+        "since": _moment(seen.since_ns) if seen.since_ns else "",
+        "by_hand": seen.by_hand,
+        "figures": tell(seen.figures),
+        "attacked": list(seen.attacked),
+        "sweeping": seen.sweeping,
     }
 
 

@@ -9,7 +9,7 @@ from routing.explain import explain
 from routing.guards import guarded
 from routing.policy import decide, quota, trust
 from routing.records import LinkFact, Now, Outcome, OutcomeKind
-from routing.standing import AlarmChange, Changes, Known, Seen, Standing
+from routing.standing import AlarmChange, Attack, Changes, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
@@ -39,6 +39,7 @@ class Summary(NamedTuple):
     pauses: Mapping[str, int]
     alarms: tuple[tuple[str, str], ...]
     cards: tuple[StoredCard, ...]  # the rate cards in force
+    attack: Attack | None
 
 
 class Turn:
@@ -202,6 +203,7 @@ class Turn:
             {carrier: pause.step for carrier, pause in standing.pauses.items()},
             tuple(sorted(standing.alarms)),
             tuple(self._rates.known.values()),
+            changes.attack,
         )
 
     def _out(self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]) -> ev.Out:

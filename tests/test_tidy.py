@@ -24,7 +24,7 @@ LEVELS = {
     3: "routing.budget, routing.guards, routing.route, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
-    " routing.cards,"
+    " routing.cards routing.attack,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
     7: "turn rates, smsc_invoice",

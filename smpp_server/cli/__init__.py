@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rates": "smpp_server.cli.rates:rates",
     "hold": "smpp_server.cli.operate:hold",
     "release": "smpp_server.cli.operate:release",
+    "breaker": "smpp_server.cli.breaker:breaker",
     "clock": "smpp_server.cli.operate:clock",
     "simulate": "smpp_server.cli.simulate:simulate",
     "load-test": "smpp_server.cli.load_test:load_test",

@@ -94,6 +94,7 @@ def status_lines(value: Mapping[str, Any]) -> list[str]:
     for link in value["links"]:
         lines += link_lines(link)
     lines += ["", *money_lines(value["money"]), "", *queue_lines(value)]
+    lines += ["", *breaker_lines(value["breaker"])]
     if value["alarms"]:
         lines += ["", *alarm_lines(value["alarms"])]
     return lines
@@ -150,6 +151,22 @@ def queue_lines(value: Mapping[str, Any]) -> list[str]:
         lines.append(f"{lane} waits: {reason}")
     if value["tallies"]:
         lines += ["", *columns((name, f"{n:,}") for name, n in value["tallies"].items())]
+    return lines
+
+
+def breaker_lines(value: Mapping[str, Any]) -> list[str]:
+    """The breaker's step and what it saw last."""
+    step = value["step"]
+    if not step:
+        return ["breaker: off"]
+    by_hand = ", by an operator" if value["by_hand"] else ""
+    since = f" since {value['since']}" if value["since"] else ""
+    lines = ["breaker: " + colour(step, "green" if step == "open" else "red") + since + by_hand]
+    if value["figures"]:
+        lines.append(f"    {value['figures']}")
+    lines += [f"    attacked: {label}" for label in value["attacked"]]
+    if value["sweeping"]:
+        lines.append("    replies that wait for the attack are being cancelled")
     return lines
 
 

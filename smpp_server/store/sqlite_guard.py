@@ -2,8 +2,9 @@
 
 import sqlite3
 
+from routing.breaker import RANGES, Kept
 from routing.guards import DAY_HEADS, HEAD_NS, key_of
-from routing.standing import Changes, Known
+from routing.standing import SWEPT_MOST, Changes, Known, Sweep
 from smpp_server.store import Keys
 from smpp_server.store import sqlite_rows as sql
 
@@ -12,6 +13,14 @@ _PUT = "INSERT OR REPLACE INTO guard VALUES (?, ?, ?, ?, ?, ?)"
 _LEFT = "SELECT id, submitted FROM reply WHERE id IN ({}) AND state > 0 AND submitted IS NOT NULL"
 OLD_GUARDS = "DELETE FROM guard WHERE id IN (SELECT id FROM guard WHERE head <= ? LIMIT ?)"
 KEPT_HEADS = 3 * DAY_HEADS  # half hours after which no slot of a row counts any more
+
+
+HEAD_SLOT = 12
+_SWEPT = (
+    f"SELECT {sql.REPLY} FROM reply WHERE state = 0 AND (created, id) > (?, ?) AND id < ?"
+    f" ORDER BY created, id LIMIT {SWEPT_MOST}"
+)
+PREFIX_OCTETS = 16
 
 
 def read(db: sqlite3.Connection, known: Known, keys: Keys) -> None:
@@ -28,10 +37,37 @@ def read(db: sqlite3.Connection, known: Known, keys: Keys) -> None:
             known.left_ns.update(db.execute(_LEFT.format(sql.marks(chunk)), chunk))
 
 
+def read_breaker(db: sqlite3.Connection, known: Known) -> None:
+    """The breaker, and the replies its sweep comes to next."""
+    rows = {slot: (minute, text) for slot, minute, text in db.execute("SELECT * FROM breaker")}
+    if rows:
+        head = rows.pop(HEAD_SLOT)[1]
+        known.breaker = Kept(head, dict(rows.values()))
+    row = db.execute("SELECT prefixes, home, until_id, at, after_id FROM sweep").fetchone()
+    if row is not None:
+        octets = row[0]
+        prefixes = [octets[i : i + PREFIX_OCTETS] for i in range(0, len(octets), PREFIX_OCTETS)]
+        job = known.sweep = Sweep(tuple(filter(any, prefixes)), *row[1:])
+        found = db.execute(_SWEPT, (job.at_ns, job.after_id, job.until_id))
+        known.swept = [sql.reply_of(each, "", b"") for each in found.fetchall()]
+
+
 def write(db: sqlite3.Connection, changes: Changes) -> None:
     """What the turn counted. In the order of the keys: neighbours share a page."""
     if changes.guards:
         db.executemany(_PUT, sorted(changes.guards))
+    head, slots = changes.breaker
+    texts = [(minute % HEAD_SLOT, minute, text) for minute, text in slots.items()]
+    if head:
+        texts.append((HEAD_SLOT, 0, head))
+    if texts:
+        db.executemany("INSERT OR REPLACE INTO breaker VALUES (?, ?, ?)", texts)
+    if changes.sweep_over:
+        db.execute("DELETE FROM sweep")
+    if changes.sweep is not None:
+        job = changes.sweep
+        octets = b"".join(job.prefixes).ljust(RANGES * PREFIX_OCTETS, b"\0")
+        db.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?, ?, ?, ?, ?)", (octets, *job[1:]))
 
 
 def oldest_head(now_ns: int) -> int:

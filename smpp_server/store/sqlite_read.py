@@ -70,6 +70,7 @@ def read(
     for row in _all(db, _STOPPED, keys.stops):
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     sqlite_guard.read(db, known, keys)
+    sqlite_guard.read_breaker(db, known)
     _read_fates(db, known, keys)
     if keys.cards:
         known.drafts = sqlite_rates.drafts(db)

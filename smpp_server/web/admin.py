@@ -150,6 +150,12 @@ class Admin(Resource):
     def release(self, fields: Fields) -> object:
         return self._told(self.house.ask("release", self._link(fields)))
 
+    def breaker(self, fields: Fields) -> object:
+        action = fields.get("action", "")
+        if action not in ("hold", "release"):
+            raise Refused(400, "The action is hold or release.")
+        return self._told(self.house.ask(f"breaker-{action}"))
+
     def accept_clock(self, _: Fields) -> object:
         return self._told(self.house.ask("accept-clock"))
 
@@ -188,6 +194,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/hold": Route(b"POST", frozenset({"link"}), Admin.hold),
     "/release": Route(b"POST", frozenset({"link"}), Admin.release),
     "/rates": Route(b"POST", frozenset(CARD_FIELDS), Admin.card),
+    "/breaker": Route(b"POST", frozenset({"action"}), Admin.breaker),
     "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
 }
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routing import ledger
+from routing.breaker import Kept
 from routing.budget import day_account
 from routing.guards import GuardRow, key_of
 from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL, TABLE
 from routing.standing import (
+    SWEPT_MOST,
     Changes,
     Claim,
     ClaimKey,
@@ -18,6 +20,7 @@ from routing.standing import (
     Known,
     Seen,
     Stored,
+    Sweep,
     claim_scope,
 )
 from routing.throttle import Counter, CounterKey
@@ -63,6 +66,8 @@ class Model:
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: dict[int, GuardRow] = field(default_factory=dict)
+    breaker: tuple[str, dict[int, str]] = ("", {})
+    sweep: Sweep | None = None
     holds: dict[str, Hold] = field(default_factory=dict)
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     journal: list[JournalRow] = field(default_factory=list)
@@ -81,6 +86,8 @@ class Model:
             balances=dict(self.balances),
             counters=dict(self.counters),
             guards=self._guards(seen),
+            breaker=Kept(self.breaker[0], dict(self.breaker[1])),
+            sweep=self.sweep,
             left_ns={
                 i: row.flight.submitted_ns for i, row in self.rows.items() if row.flight is not None
             },
@@ -106,6 +113,12 @@ class Model:
             for reply in waiting
             if reply.created_ns <= now.wall_ns - self.max_age_ns
         ]
+        if self.sweep is not None:
+            after = (self.sweep.at_ns, self.sweep.after_id)
+            made = sorted((r.created_ns, r.id, r) for r in waiting if r.id < self.sweep.until_id)
+            known.swept = [
+                r._replace(msisdn="", optout=b"") for at, i, r in made if (at, i) > after
+            ][:SWEPT_MOST]
         stops = {p for c in seen.contacts if c.stop and c.keys for p in c.keys.claims}
         ids = {claim.reply_id for (p, _), claim in self.claims.items() if p in stops}
         known.stopped = {
@@ -157,6 +170,10 @@ class Model:
         for account, nanos in changes.balances.items():
             self.balances[account] = self.balances.get(account, 0) + nanos
         self.counters.update(changes.counters)
+        head, slots = changes.breaker
+        self.breaker = (head or self.breaker[0], self.breaker[1] | slots)
+        self.sweep = None if changes.sweep_over else self.sweep
+        self.sweep = changes.sweep or self.sweep
         self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)

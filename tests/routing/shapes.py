@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from routing.abuse import GuardRules
+from routing.abuse import BreakerRules, GuardRules
 from routing.conversion import Conversion
 from routing.money import parse_nanos
 from routing.numbering import Home, Mark, Plan
@@ -58,6 +58,7 @@ class Shape:
     untracked: Sequence[str] = ()  # carriers that are asked for no receipts
     segments: int = 1
     guards: GuardRules = NO_GUARDS
+    breaker: BreakerRules | None = None
     countries: tuple[str, ...] = ("FR",)
     funds: str = "100.00"
     budget_day: str | None = None
@@ -138,4 +139,5 @@ def rules_of(shape: Shape) -> Rules:
         max_waiting=shape.max_waiting,
         unknown_max_hour=shape.unknown_max,
         guards=shape.guards,
+        breaker=shape.breaker,
     )

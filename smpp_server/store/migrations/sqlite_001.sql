@@ -160,3 +160,20 @@ CREATE TABLE guard (
     segments_hour INTEGER NOT NULL,
     segments_day  INTEGER NOT NULL
 ) STRICT;
+
+-- The breaker: its step in row 12, the last minutes in the others. Every text has one length.
+CREATE TABLE breaker (
+    slot   INTEGER PRIMARY KEY,
+    minute INTEGER NOT NULL,
+    text   TEXT NOT NULL
+) STRICT;
+
+-- Waiting replies that are being looked through, those of an attack to be cancelled: one row.
+CREATE TABLE sweep (
+    id       INTEGER PRIMARY KEY,
+    prefixes BLOB NOT NULL,
+    home     TEXT NOT NULL,
+    until_id INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    after_id INTEGER NOT NULL
+) STRICT;
