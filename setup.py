@@ -8,6 +8,7 @@ README = Path(__file__).with_name("README.md")
 
 TEST = ["pytest>=9.2", "hypothesis>=6.170", "coverage>=7.17", "gsm0338>=1.1", "aiosmpplib>=0.7.4"]
 PACKAGING = ["build>=1.6", "setuptools>=77", "wheel>=0.48"]  # test_packaging builds a wheel
+FUZZ = ["atheris>=3"]  # scripts/fuzz alone
 DEV = ["ruff>=0.17.6", "mypy>=2.4", "mypy-zope>=1.0.17"]
 
 setup(
@@ -36,7 +37,7 @@ setup(
         "rich>=15",
         "tzdata",
     ],
-    extras_require={"test": TEST + PACKAGING, "dev": TEST + PACKAGING + DEV},
+    extras_require={"test": TEST + PACKAGING, "dev": TEST + PACKAGING + DEV, "fuzz": FUZZ},
     packages=[
         *find_packages(include=["routing", "routing.*", "smpp_server", "smpp_server.*"]),
         "smpp_server.conf",

@@ -90,16 +90,18 @@ def parse_rows(
         line = raw.removeprefix("\ufeff").rstrip("\r\n")
         if line.startswith("#") or not line.strip():
             continue
-        if reader is None:
+        try:
+            if reader is not None:
+                rows.extend(reader.rows(line, number))
+                continue
             reader = _Reader(line, currency, columns or {})
             faults.extend(RateFault(number, *fault) for fault in reader.header_faults())
-            if faults:
-                return (), tuple(faults)
-            continue
-        try:
-            rows.extend(reader.rows(line, number))
         except _Wrong as wrong:
             faults.extend(RateFault(number, *fault) for fault in wrong.faults)
+            if reader is not None:
+                continue
+        if faults:
+            return (), tuple(faults)
     if reader is None:
         faults.append(RateFault(number + 1, "the card is empty", f"begin with {_HEADER}"))
     faults.extend(overlaps(rows))
@@ -144,7 +146,10 @@ class _Reader:
 
     def __init__(self, header: str, currency: str, columns: Mapping[str, str]) -> None:
         self._separator = next((mark for mark in ";\t" if mark in header), ",")
-        [names] = csv.reader([header], delimiter=self._separator)
+        try:
+            [names] = csv.reader([header], delimiter=self._separator)
+        except csv.Error as fault:
+            raise _Wrong((f"not readable as CSV ({fault})", f"begin with {_HEADER}")) from fault
         self._names = [name.strip().lower() for name in names]
         self._mapped = columns
         self._currency = currency

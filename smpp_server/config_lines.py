@@ -3,9 +3,9 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     r"""|(?P<bare>[^\s"'\[\]{}=,.\#]+)|(?P<stray>["'])""",
     re.DOTALL,
 )
+_DEEPEST = 16
+_LONG = re.compile(r"[0-9][0-9_]{1000}|[eE][+-]?[0-9_]{10}")  # what Python may not take
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -82,9 +84,13 @@ def read_document(path: Path, name: str) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError([Fault(name, line, "", "this is not UTF-8 text")]) from None
-    lines, repeated = locate(text)
+    scan = _scan(text)
+    lines, repeated = scan.implied | scan.lines, scan.repeated
+    if scan.deepest > _DEEPEST:  # tomllib and what comes after it walk by recursion
+        says = f"nests more than {_DEEPEST} levels: no key needs so many"
+        raise ConfigError([Fault(name, scan.deepest_line, "", says)])
     try:
-        return Document(name, tomllib.loads(text, parse_float=Decimal), lines)
+        document = Document(name, tomllib.loads(text, parse_float=_exact), lines)
     except tomllib.TOMLDecodeError as error:
         if repeated:
             raise ConfigError(
@@ -92,6 +98,35 @@ def read_document(path: Path, name: str) -> Document:
                 for key, line in repeated
             ) from None
         raise ConfigError([_syntax_fault(name, text, str(error))]) from None
+    except ValueError:  # what is TOML to tomllib, and no number to Python
+        found = _LONG.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 0
+        raise ConfigError([Fault(name, line, "", "a number is too long: shorten it")]) from None
+    if faults := [document.fault(*one) for one in _unusable(document.data)]:
+        raise ConfigError(faults)
+    return document
+
+
+def _exact(number: str) -> Decimal:
+    """The decimal as written; ValueError where its exponent fits no Decimal."""
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        raise ValueError(number) from None
+
+
+def _unusable(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Values that TOML can write and no file name, text or column can hold."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unusable(inner, (*path, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _unusable(inner, (*path, place))
+    elif isinstance(value, str) and "\0" in value:
+        yield path, "must not hold the character NUL"
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield path, "is too large: a whole number has at most 64 bits"
 
 
 def _syntax_fault(name: str, text: str, message: str) -> Fault:
@@ -106,10 +141,15 @@ def locate(text: str) -> tuple[dict[KeyPath, int], list[tuple[KeyPath, int]]]:
     It reads any text without an error: what is not TOML gets approximate lines, and tomllib
     says what is wrong.
     """
+    scan = _scan(text)
+    return scan.implied | scan.lines, scan.repeated
+
+
+def _scan(text: str) -> "_Scan":
     scan = _Scan()
     for token in _TOKEN.finditer(text):
         scan.take(token.lastgroup or "", token[0])
-    return scan.implied | scan.lines, scan.repeated
+    return scan
 
 
 def _unquoted(token: str) -> str:
@@ -128,6 +168,7 @@ class _Scan:
         self.lines: dict[KeyPath, int] = {}
         self.implied: dict[KeyPath, int] = {}  # [link.main] makes the table link too
         self.repeated: list[tuple[KeyPath, int]] = []
+        self.deepest = self.deepest_line = 0  # levels of keys and brackets, and where
         self._line = 1
         self._table: KeyPath = ()
         self._key: KeyPath = ()
@@ -170,6 +211,7 @@ class _Scan:
         here = (*self._open[-1][0], self._items[-1]) if in_array else self._key
         if mark in "[{":
             self._open.append((here, mark == "["))
+            self._reach(len(self._table) + len(self._open))
             self._items.append(0)
             self._in_value = mark == "["
             self._key = () if mark == "{" else self._key
@@ -185,7 +227,14 @@ class _Scan:
         self._items.pop()
         self._in_value = True
 
+    def _reach(self, depth: int) -> None:
+        if depth > self.deepest:
+            self.deepest, self.deepest_line = depth, self._line
+
     def _note(self, path: KeyPath) -> None:
+        self._reach(len(path))
+        if len(path) > _DEEPEST:
+            return  # will be refused; to note every level of it would take the cube of the time
         for length in range(1, len(path)):
             self.implied.setdefault(path[:length], self._line)
         if path in self.lines:

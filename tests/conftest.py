@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # How to ask whether a peer is here: the command must end with status 0.
 PEERS: dict[str, Sequence[str]] = {
@@ -23,6 +23,14 @@ NOT_MET = pytest.StashKey[dict[str, int]]()
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", settings.get_profile("dev"), max_examples=25)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
+# A mutant is noticed or not, the same each time; a failing example need not be made small.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("quick"),
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 

@@ -1,0 +1,100 @@
+"""Small faults put into a module's source, one at a time: what a test has to notice."""
+
+import ast
+import copy
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+class Mutant(NamedTuple):
+    """One fault: where it is, what was written and what is now."""
+
+    line: int
+    was: str
+    now: str
+    tree: ast.Module
+
+    def __str__(self) -> str:
+        return f"{self.was} -> {self.now}"
+
+
+def mutants(source: str) -> Iterator[Mutant]:
+    """Every mutant of a module, in the order of its lines."""
+    tree = ast.parse(source)
+    for number, node in enumerate(ast.walk(tree)):
+        for change in range(4):
+            changed = copy.deepcopy(tree)
+            target = next(found for at, found in enumerate(ast.walk(changed)) if at == number)
+            was = _shown(target)
+            if not _change(target, change):
+                break
+            line = getattr(node, "lineno", 0)
+            yield Mutant(line, was, _shown(target), ast.fix_missing_locations(changed))
+
+
+def _shown(node: ast.AST) -> str:
+    """The first line of its source."""
+    return ast.unparse(node).partition("\n")[0]
+
+
+def _change(node: ast.AST, number: int) -> bool:
+    """Makes the change of that number in place; False when the node has no more of them."""
+    match node:
+        case ast.Compare(ops=ops) if number < len(ops):
+            ops[number] = SWAPS[type(ops[number])]()  # type: ignore[call-overload]
+        case ast.BinOp() | ast.AugAssign() | ast.BoolOp() if number == 0:
+            swapped = SWAPS.get(type(node.op))
+            if swapped is None:
+                return False
+            node.op = swapped()  # type: ignore[assignment]
+        case ast.UnaryOp(op=ast.Not()) if number == 0:
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.Constant(value=bool(value)) if number == 0:
+            node.value = not value
+        case ast.Constant(value=int(value)) if number < 2 and not isinstance(value, bool):
+            node.value = value + (1, -1)[number]
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test) if number == 0:
+            node.test = ast.UnaryOp(ast.Not(), test)
+        case ast.Return(value=ast.expr() as value) if number == 0:
+            node.value = ast.Constant(0 if ast.unparse(value) == "None" else None)
+        case ast.FunctionDef() | ast.If() | ast.For() | ast.With() | ast.While():
+            return _remove(node.body, number - isinstance(node, ast.If | ast.While))
+        case _:
+            return False
+    return True
+
+
+def _remove(body: list[ast.stmt], number: int) -> bool:
+    """Takes the statement of that number out, counting those whose loss can show."""
+    worth = [
+        at
+        for at, one in enumerate(body)
+        if isinstance(one, ast.Assign | ast.AugAssign | ast.Delete | ast.Raise | ast.Continue)
+        or (isinstance(one, ast.Expr) and not isinstance(one.value, ast.Constant))
+    ]
+    if not 0 <= number < len(worth):
+        return False
+    body[worth[number]] = ast.copy_location(ast.Pass(), body[worth[number]])
+    return True
