@@ -13,8 +13,8 @@ from smpp_server.smpp.happenings import Event
 from smpp_server.smpp.matrix import Role, State
 from smpp_server.smpp.session import Session
 from smpp_server.smpp.timers import SessionLimits
-from smpp_server.smsc_invoice import SubmitTap
 from smpp_server.smsc_mailbox import Mailbox
+from smpp_server.smsc_octets import SubmitTap
 
 NS = 1_000_000_000
 WAKE_LATE_S = 1e-6  # rather than early by a rounding, which would wake us again at once

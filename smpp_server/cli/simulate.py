@@ -1,8 +1,10 @@
 """`smppd simulate`: the bundled SMSC on a port, for whoever wants to see a server at work."""
 
 import time
+from contextlib import ExitStack
+from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self, TextIO
 
 import click
 
@@ -20,11 +22,13 @@ from smpp_server.cli.stage import (
     typed,
     words_of,
 )
-from smpp_server.smsc_invoice import Invoice, PriceFault, Prices
+from smpp_server.smsc_cdr import CdrFile, write_summary
+from smpp_server.smsc_invoice import PLAIN, Invoice, PriceFault, Prices, Tariff
 from smpp_server.smsc_plan import Account, Habits, Submitted, Text
 from smpp_server.smsc_simulator import Simulator
 
 LOOK_S: Final = 0.05
+KEPT: Final = 1000  # submits remembered; the invoice keeps its sums alone
 
 
 class Said(NamedTuple):
@@ -47,6 +51,9 @@ class _Text(click.ParamType[Said]):
         return Said(*said)
 
 
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
 @click.command()
 @click.option("--port", default=2775, show_default=True, type=click.IntRange(0, 65_535))
 @click.option("--interface", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -57,13 +64,16 @@ class _Text(click.ParamType[Said]):
 @click.option("--receipts/--no-receipts", default=True, help="Send delivery receipts if asked to.")
 @click.option(
     "--prices",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=_FILE,
     metavar="FILE",
     help="Price list of the invoice: lines of out|in,prefix,label,price.",
 )
 @click.option("--window", default=10, show_default=True, type=click.IntRange(1, 10_000),
               help="Texts without a response at once.")  # fmt: skip
 @click.option("--max-messages", type=click.IntRange(1), help="End after so many replies.")
+@click.option("--cdr", type=_FILE, metavar="FILE", help="Write one CSV row per billed message.")
+@click.option("--invoice-summary", type=_FILE, metavar="FILE",
+              help="Write sums per day, destination, direction and rate as CSV.")  # fmt: skip
 def simulate(
     port: int,
     interface: str,
@@ -75,6 +85,8 @@ def simulate(
     prices: Path | None,
     window: int,
     max_messages: int | None,
+    cdr: Path | None,
+    invoice_summary: Path | None,
 ) -> None:
     """Play an SMSC: answer binds, deliver texts, take replies, and write the invoice at the end.
 
@@ -92,7 +104,9 @@ def simulate(
             window=window,
             wall_s=time.time,
             on_submit=_show,
+            keep=KEPT,
         )
+        simulator.invoice = paper.invoice(list_)
         at = await listen(simulator, port, interface)
         say(f"An SMSC listens on {interface} port {at}: system_id {system_id}, "
             f"password {password}.")  # fmt: skip
@@ -104,7 +118,52 @@ def simulate(
             await simulator.stop()
             say("", *invoice_lines(simulator.invoice))
 
-    perform(play)
+    with Paper(cdr, invoice_summary) as paper:
+        perform(play)
+
+
+class Paper:
+    """The files an invoice is written to, as it grows and at its end."""
+
+    def __init__(
+        self,
+        cdr: Path | None,
+        summary: Path | None,
+        tariff: Tariff = PLAIN,
+        zone: tzinfo = UTC,
+    ) -> None:
+        self._files = ExitStack()
+        self._cdr = self._open(cdr)
+        self._summary = self._open(summary)
+        self._tariff = tariff
+        self._zone = zone
+        self._invoice: Invoice | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._files:
+            if self._summary is not None and self._invoice is not None:
+                write_summary(self._invoice, self._summary)
+
+    def invoice(self, prices: Prices) -> Invoice:
+        """An empty invoice that writes itself down."""
+        on_line = None
+        if self._cdr is not None:
+            on_line = CdrFile(self._cdr, prices.currency, self._zone).write
+        self._invoice = Invoice(prices, 0, tariff=self._tariff, zone=self._zone, on_line=on_line)
+        return self._invoice
+
+    def _open(self, path: Path | None) -> TextIO | None:
+        """Begin the file anew; each line is there at once for whoever follows it."""
+        if path is None:
+            return None
+        try:
+            file = path.open("w", encoding="utf-8", newline="", buffering=1)
+        except OSError as error:
+            raise Sentence(f"{path} cannot be written: {error.strerror}") from None
+        return self._files.enter_context(file)
 
 
 def _prices(path: Path | None) -> Prices:
