@@ -2,11 +2,24 @@
 
 from typing import Any, cast
 
+from OpenSSL.SSL import Error
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransport
+from twisted.internet.ssl import PrivateCertificate
 
 from smpp_server.smpp.matrix import State
-from smpp_server.smsc_bind import NS, SmscBind
+from smpp_server.smsc_bind import NS, SmscBind, Tap
+
+
+def server_tls(certificate: bytes, private_key: bytes) -> Any:
+    """What `listen` needs to encrypt, from PEM. Raises ValueError."""
+    try:
+        pair = cast(Any, PrivateCertificate).loadPEM(certificate + b"\n" + private_key)
+        options = pair.options()
+        options.getContext()  # a pair that does not match is found out now
+    except Error as error:
+        raise ValueError("certificate and private_key are no pair of PEM files") from error
+    return options
 
 
 class SmscPort:
@@ -15,6 +28,10 @@ class SmscPort:
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
         self.factory: Any = None  # set by whoever knows what a connection belongs to
+        self.tap: Tap | None = None
+        self.cut_after_octets = 0  # the connection that has written so many dies; 0: none does
+        self.octet_cuts = 1  # so often; -1: for ever
+        self._octets = 0
         self._connected: dict[SmscBind, None] = {}
         self._port: IListeningPort | None = None
         self._alone: Deferred[None] | None = None
@@ -60,6 +77,28 @@ class SmscPort:
         """Let all connections die without a word; listening goes on."""
         for bind in list(self._connected):
             bind.cut()
+
+    def spend(self, octets: int) -> int:
+        """How many of these octets may still be written before the connection is cut."""
+        if not (self.cut_after_octets and self.octet_cuts):
+            return octets
+        room = self.cut_after_octets - self._octets
+        if octets <= room:
+            self._octets += octets
+            return octets
+        self._octets = 0
+        self.octet_cuts -= 1
+        return room
+
+    def hush(self) -> None:
+        """Let all binds stand in silence: nothing is read or written on them any more."""
+        for bind in self.binds:
+            bind.hush()
+
+    def inject(self, octets: bytes) -> None:
+        """Write these octets as they are on every bind."""
+        for bind in self.binds:
+            bind.inject(octets)
 
     def stop(self, timeout_s: float = 5) -> Deferred[None]:
         """Stop listening, unbind, close; fires when no connection and no timer is left.

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from struct import pack
 from typing import Any
 
 from smpp_server.smpp import schema as s
@@ -45,11 +46,18 @@ BIND_RESPONSES = {
 }
 
 
+def bare_response(sequence_number: int) -> bytes:
+    """A submit_sm_resp that says ESME_ROK and nothing else."""
+    return pack(">IIII", 16, s.SubmitSmResp.command_id, 0, sequence_number)
+
+
 class Simulator(SmscPort):
     """The SMSC. `plan` and `habits` may be exchanged at any time, `invoice` before its first line.
 
     `wall_s` gives seconds since the Unix epoch for receipts and the invoice. `keep` bounds what is
-    remembered of each submit: `submits`, `reply_latency_ns` and the lines of the invoice.
+    remembered of each submit: `submits`, `reply_latency_ns` and the lines of the invoice. When a
+    connection is lost, up to `again` confirmed deliveries of its account come again too, as from an
+    SMSC that lost the acknowledgements (Q76); they are billed once.
     """
 
     def __init__(
@@ -65,6 +73,7 @@ class Simulator(SmscPort):
         wall_s: Callable[[], float] | None = None,
         on_submit: Callable[[Submitted], None] | None = None,
         keep: int = 1_000_000,
+        again: int = 0,
     ) -> None:
         super().__init__(reactor)
         self.accounts = {account.system_id: account for account in accounts}
@@ -81,7 +90,7 @@ class Simulator(SmscPort):
         self.factory = SmscFactory(self)
         self._wall_s = wall_s or reactor.seconds
         self._keep = keep
-        self._mailboxes = {system_id: Mailbox() for system_id in self.accounts}
+        self._mailboxes = {system_id: Mailbox(again) for system_id in self.accounts}
         self._touched: dict[SmscBind, None] = {}
         self._asked_ns: dict[str, int] = {}
         self._next_number = FIRST_NUMBER
@@ -120,6 +129,7 @@ class Simulator(SmscPort):
         mailbox, bind.mailbox = bind.mailbox, None
         if mailbox is not None:
             mailbox.recover(bind.session.outstanding())
+            mailbox.doubt()
             self._serve(mailbox)
             self._flush()
 
@@ -195,6 +205,9 @@ class Simulator(SmscPort):
         submission = read_submission(frame, self.invoice.tariff.clause)
         price = self.invoice.prices.outbound(submission.destination)
         status = reception.status
+        numbers = self.accounts[bind.account].numbers
+        if numbers and submission.source not in numbers:
+            status = status or CommandStatus.ESME_RINVSRCADR
         if price is None:
             status = status or CommandStatus.ESME_RINVDSTADR
         number, at_s = self._next_number, self._wall_s()
@@ -242,7 +255,9 @@ class Simulator(SmscPort):
         self, bind: SmscBind, sequence_number: int, status: int, number: int, reception: Reception
     ) -> None:
         for _ in range(reception.copies):
-            if status:
+            if not (status or reception.body):
+                bind.inject(bare_response(sequence_number))
+            elif status:
                 bind.session.answer([(s.SubmitSm.command_id, sequence_number)], status)
             else:
                 response = s.SubmitSmResp(message_id=self.habits.message_id(number))
@@ -253,15 +268,16 @@ class Simulator(SmscPort):
     def _promise_receipt(self, bind: SmscBind, pdu: s.SubmitSm, number: int, line: Line) -> None:
         """The message reaches its end, and a receipt tells of it when one is wanted."""
         mailbox, sent_s = self._mailboxes[bind.account], self._wall_s()
-        habits = self.habits
+        habits = self.habits.of(number)
         wanted = habits.wants_receipt(pdu.registered_delivery)
 
         def end() -> None:
             done_s = self._wall_s()
             self.invoice.finish(line, habits.receipt_state == MessageState.DELIVERED, done_s)
             if wanted:
-                mailbox.put(self.habits.receipt(pdu, number, sent_s, done_s), first=True)
-                self.counts.receipts += 1
+                for _ in range(habits.receipt_copies):
+                    mailbox.put(habits.receipt(pdu, number, sent_s, done_s), first=True)
+                    self.counts.receipts += 1
                 self._serve(mailbox)
 
         if wanted and habits.receipt_first:
@@ -281,12 +297,13 @@ class Simulator(SmscPort):
 
     def _answered(self, bind: SmscBind, token: int, status: int) -> None:
         mailbox = bind.mailbox
-        delivery = mailbox.close(token) if mailbox is not None else None
+        delivery = mailbox.close(token, status == 0) if mailbox is not None else None
         if mailbox is None or delivery is None:
             return
         if status == 0:
             self.counts.confirmed += 1
-            if delivery.is_text:
+            if delivery.is_text and not delivery.billed:
+                delivery.billed = True
                 self.invoice.delivered(delivery.our_number, delivery.sender, self._wall_s())
         elif status in TEMPORARY:
             self.counts.put_off += 1

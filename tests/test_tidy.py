@@ -22,15 +22,16 @@ LEVELS = {
     "routing.breaker, routing.reply,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget, routing.guards, routing.route, smpp.session smpp.happenings smpp.answers",
-    4: "routing.standing events",
+    4: "routing.standing events, smsc_receipts smsc_noise smsc_chance,"
+    "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
-    7: "turn rates, smsc_octets smsc_invoice smsc_cdr",
+    7: "turn rates",
     8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme esme_bind connect,"
     "alarms, logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind"
-    " smsc_port",
+    " smsc_port smsc_faults smsc_crowd smsc_play smsc_pcap",
     9: "app house status",
     10: "cli cli.*",
     11: "__main__",

@@ -29,7 +29,7 @@ from smpp_server.config_records import Config
 from smpp_server.logs import LogObserver
 from smpp_server.smpp.text import decode
 from smpp_server.smsc_invoice import Prices
-from smpp_server.smsc_plan import Account, Habits, Submitted
+from smpp_server.smsc_plan import Account, Submitted
 from smpp_server.smsc_simulator import Simulator
 from smpp_server.web import SOCKET, admin
 
@@ -87,14 +87,6 @@ class Script(NamedTuple):
     segments_per_s: int = 1000
     window: int = 10
     receipts: bool = True
-
-
-class NoReceipts(Habits):
-    """An SMSC that has none, whatever is asked for."""
-
-    def wants_receipt(self, registered_delivery: int) -> bool:
-        """Never."""
-        return False
 
 
 class Books(NamedTuple):
@@ -227,10 +219,10 @@ async def pause(reactor: Any, wait_s: float) -> None:
     await deferLater(reactor, wait_s)
 
 
-async def listen(simulator: Simulator, port: int, interface: str) -> int:
+async def listen(simulator: Simulator, port: int, interface: str, tls: Any = None) -> int:
     """The port it listens on. Raises Sentence when it is taken."""
     try:
-        return await simulator.listen(port, interface)
+        return await simulator.listen(port, interface, tls)
     except CannotListenError as error:
         raise Sentence(f"cannot listen on {interface} port {port}: {error.socketError}") from None
 
