@@ -198,16 +198,29 @@ def load_simulator(path: Path) -> SimulatorPlan:
     faults: list[Fault] = []
     document = read_document(path, str(path))
     file = check(SimulatorFile, document, faults)
-    judged = file or without(SimulatorFile, document, faults)
+    judged = file or _rest(document, faults)
     if judged is None:
         raise ConfigError(faults)
     base = path.absolute().parent
     wrong = {fault.key for fault in faults}
+    if any(key.startswith("account.") for key in wrong):  # then nobody knows whose a number is
+        wrong |= {f"crowd.{name}.to" for name in judged.crowd}
     faults += [fault for fault in _checks(judged, document, base) if fault.key not in wrong]
     prices = _prices(judged.invoice, document, base, faults)
     if file is None or prices is None or faults:
         raise ConfigError(faults)
     return SimulatorPlan(file, prices, zoneinfo.ZoneInfo(file.invoice.zone), base)
+
+
+def _rest(document: Document, faults: Iterable[Fault]) -> SimulatorFile | None:
+    """What of the file can be judged: without accounts and crowds that lack a needed key."""
+    lame = [fault for fault in faults if fault.key.startswith(("account.", "crowd."))]
+    tables = {".".join(fault.key.split(".")[:2]) for fault in lame}
+    rest = without(SimulatorFile, document, list(faults))
+    if rest is not None:
+        return rest
+    dropped = [Fault(document.name, 0, key, "") for key in tables]
+    return without(SimulatorFile, document, [*faults, *dropped])
 
 
 def _prices(
