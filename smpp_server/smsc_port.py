@@ -2,8 +2,9 @@
 
 from typing import Any, cast
 
-from OpenSSL.SSL import Error
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.error import VerifyError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransport
 from twisted.internet.ssl import PrivateCertificate
 
@@ -17,7 +18,7 @@ def server_tls(certificate: bytes, private_key: bytes) -> Any:
         pair = cast(Any, PrivateCertificate).loadPEM(certificate + b"\n" + private_key)
         options = pair.options()
         options.getContext()  # a pair that does not match is found out now
-    except Error as error:
+    except (SSL.Error, crypto.Error, VerifyError, ValueError) as error:
         raise ValueError("certificate and private_key are no pair of PEM files") from error
     return options
 
