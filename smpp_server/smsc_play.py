@@ -104,6 +104,13 @@ class Play:
         """Nothing more is sent and no fault comes."""
         self._agenda.clear()
 
+    def deliver(self, item: Text | Pdu, robots: Robots | None = None) -> None:
+        """Queue this for the account whose number it is sent to."""
+        if robots is not None:
+            robots.began(item)
+        account = self._accounts.get(our_number(item)) or self._accounts.get("")
+        self.simulator.deliver(item, account=account)
+
     # -- who texts
 
     def _send(self, sents: Iterator[Sent], began_s: float, robots: Robots | None) -> None:
@@ -113,19 +120,13 @@ class Play:
             if wait_s > 0:
                 self._agenda.add(wait_s, partial(self._go_on, sent, sents, began_s, robots))
                 return
-            self._deliver(sent.item, robots)
+            self.deliver(sent.item, robots)
 
     def _go_on(
         self, sent: Sent, sents: Iterator[Sent], began_s: float, robots: Robots | None
     ) -> None:
-        self._deliver(sent.item, robots)
+        self.deliver(sent.item, robots)
         self._send(sents, began_s, robots)
-
-    def _deliver(self, item: Text | Pdu, robots: Robots | None = None) -> None:
-        if robots is not None:
-            robots.began(item)
-        account = self._accounts.get(our_number(item)) or self._accounts.get("")
-        self.simulator.deliver(item, account=account)
 
     def _submitted(self, reply: Submitted) -> None:
         pair = (reply.source, reply.destination)
@@ -136,7 +137,7 @@ class Play:
         for robots, table in self._robots:
             text = robots.answer(reply)
             if text is not None:
-                self._agenda.add(table.answer_ms / 1000, partial(self._deliver, text))
+                self._agenda.add(table.answer_ms / 1000, partial(self.deliver, text))
         if self._on_submit is not None:
             self._on_submit(reply)
 

@@ -95,7 +95,7 @@ def report_lines(counts: Counts, second_replies: int, noise: int) -> list[str]:
         ("submits", counts.submits, f"accepted {counts.accepted:,}, refused {counts.refused:,}, "
                                     f"swallowed {counts.swallowed:,}"),
         ("receipts", counts.receipts, ""),
-        ("second replies", second_replies, "from one of our numbers to the same person"),
+        ("duplicates", second_replies, "second replies from one of our numbers to one person"),
         ("not readable", counts.malformed, "PDUs of the ESME"),
         ("noise", noise, "odd PDUs sent to every bind"),
     ]  # fmt: skip

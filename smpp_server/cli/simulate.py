@@ -38,7 +38,6 @@ from smpp_server.smsc_invoice import PriceFault, Prices, Tariff
 from smpp_server.smsc_plan import Submitted, Text
 from smpp_server.smsc_play import Play
 from smpp_server.smsc_port import server_tls
-from smpp_server.smsc_simulator import Simulator
 
 LOOK_S: Final = 0.05
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -121,7 +120,7 @@ def simulate(texts: tuple[Said, ...], to: str, pcap: Path | None, **options: Any
             say(f"An SMSC listens on {file.interface} port {at}: system_id {account.system_id}, "
                 f"password {account.password}.")  # fmt: skip
         for said in texts:
-            smsc.deliver(Text(said.phone, to, said.words))
+            played.deliver(Text(said.phone, to, said.words))
         played.begin()
         try:
             await _last(reactor, played, to)
@@ -203,7 +202,7 @@ async def _last(reactor: Any, played: Play, to: str) -> None:
     """Until there were so many replies or so many seconds, or until it is interrupted."""
     if is_terminal():
         say("Write PHONE TEXT to have a text delivered, as in 33612345678 Bonsoir !")
-        _take_lines(Lines(reactor), played.simulator, to)
+        _take_lines(Lines(reactor), played, to)
     binds = 0
     while not played.over:
         await pause(reactor, LOOK_S)
@@ -212,7 +211,7 @@ async def _last(reactor: Any, played: Play, to: str) -> None:
             say(show.faint(f"{show.count(binds, 'bind')} {'stands' if binds == 1 else 'stand'}."))
 
 
-def _take_lines(lines: Lines, simulator: Simulator, to: str) -> None:
+def _take_lines(lines: Lines, played: Play, to: str) -> None:
     """Deliver what is typed, line by line, until the end of input."""
 
     def take(line: str) -> None:
@@ -220,7 +219,7 @@ def _take_lines(lines: Lines, simulator: Simulator, to: str) -> None:
             return
         said = typed(line)
         if said is not None:
-            simulator.deliver(Text(said[0], to, said[1]))
+            played.deliver(Text(said[0], to, said[1]))
         elif line.strip():
             say("A number, a space and a text, please.")
         lines.next().addCallback(take)

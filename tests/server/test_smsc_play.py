@@ -192,6 +192,7 @@ def test_half_open_silence() -> None:
     esme.submit(SENDER)
     wait(esme, 30)
     assert esme.wire.value() == b"" and esme.answers() == [] and esme.heard() == []
+    assert play.simulator.counts.submits == 0  # nobody reads what comes
     assert len(play.simulator.binds) == 1
     wait(esme, 31)
     assert esme.gone
