@@ -47,6 +47,12 @@ log_level = "warning"
 stats_s = 0
 [money]
 budget_day = "{budget}"
+[guard.prefix]
+segments_per_hour = {guard_segments}
+segments_per_day = {guard_segments}
+[guard.home]
+segments_per_hour = {guard_segments}
+segments_per_day = {guard_segments}
 [campaign.default]
 delay_s = 0
 spread_s = 0
@@ -87,6 +93,7 @@ class Script(NamedTuple):
     segments_per_s: int = 1000
     window: int = 10
     receipts: bool = True
+    guard_segments: int = 1_000_000  # of a range and of the home country: on, above any load
 
 
 class Books(NamedTuple):
