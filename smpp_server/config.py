@@ -1,6 +1,5 @@
 """Reads the configuration: TOML and CSV files → one frozen Config, or all faults at once."""
 
-import copy
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,7 +10,7 @@ from routing.numbering import Plan
 from routing.rate_card import RateCard
 from smpp_server import config_build as build
 from smpp_server.config_checks import Sight, all_checks, unused
-from smpp_server.config_faults import check
+from smpp_server.config_faults import check, without
 from smpp_server.config_files import conf_dir, starter_files, template
 from smpp_server.config_lines import ConfigError, Document, Fault, read_document
 from smpp_server.config_model import RepliesFile, ServerFile
@@ -74,7 +73,7 @@ class _Reader:
         """The configuration, or None when there are faults."""
         document = read_document(self._path, str(self._path))
         file = check(ServerFile, document, self.faults)
-        judged = file or _without(document, self.faults)
+        judged = file or without(ServerFile, document, self.faults)
         replies = self._replies(document)
         if judged is None:
             return None
@@ -185,16 +184,3 @@ def _compiled(path: Path, _changed_ns: int) -> Plan:
 
 def _table_of(fault: Fault) -> tuple[str, ...]:
     return (fault.file, *fault.key.split(".")[:2])
-
-
-def _without(document: Document, faults: list[Fault]) -> ServerFile | None:
-    """The tables with their faulty keys left out, or None when a needed key is missing."""
-    data = copy.deepcopy(document.data)
-    for fault in faults:
-        here: Any = data
-        *above, last = fault.key.split(".")
-        for step in above:
-            here = here.get(step, {}) if isinstance(here, dict) else {}
-        if isinstance(here, dict):
-            here.pop(last, None)
-    return check(ServerFile, Document(document.name, data, document.lines), [])

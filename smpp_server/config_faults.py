@@ -1,5 +1,6 @@
 """Check a TOML document against its keys and tell every fault in an operator's words."""
 
+import copy
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -21,6 +22,19 @@ def check(model: type[T], document: Document, faults: list[Fault]) -> T | None:
             sentence = _sentence(model, path, one["type"], one["msg"], one.get("ctx", {}))
             faults.append(document.fault(path, sentence))
         return None
+
+
+def without(model: type[T], document: Document, faults: list[Fault]) -> T | None:
+    """The tables with their faulty keys left out, or None when a needed key is missing."""
+    data = copy.deepcopy(document.data)
+    for fault in faults:
+        here: Any = data
+        *above, last = fault.key.split(".")
+        for step in above:
+            here = here.get(step, {}) if isinstance(here, dict) else {}
+        if isinstance(here, dict):
+            here.pop(last, None)
+    return check(model, Document(document.name, data, document.lines), [])
 
 
 def keys_at(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ COUNTRY = r"^[A-Z]{2}\Z"
 CURRENCY = r"^[A-Z]{3}\Z"
 LANGUAGE = r"^[a-z]{2}\Z"
 MSISDN = r"^[1-9][0-9]{2,14}\Z"
+PREFIX = r"^[1-9][0-9]{0,8}\Z"
 VALIDITY = r"^([0-9]{12}000R)?\Z"
 DAY = r"^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 NETWORK = r"^[2-7][0-9]{2}([0-9]{2,3})?\Z"
@@ -55,6 +56,7 @@ PATTERNS = {
     MSISDN: 'write 3 to 15 digits, international form without "+" or "00"',
     DAY: 'write a day in quotes, as in "2026-11-24"',
     NETWORK: 'write an MCC, or MCC and MNC, as in "208" or "20801" (ITU-T E.212)',
+    PREFIX: 'write the first 1 to 9 digits of numbers, without "+" or "00"',
     VALIDITY: "write a relative time of SMPP 3.4 section 7.1.1, as 000002000000000R for two days",
 }
 

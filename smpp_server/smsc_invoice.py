@@ -1,43 +1,53 @@
 """The invoice an SMSC would send: counted from the octets it received, with its own price file.
 
-This module shares no code with `routing` nor with `smpp_server.smpp.text`, so that a mistake in
-counting or in prices there cannot be repeated here and go unseen. Amounts are integers in
-nano-units (1e-9) of one currency. Destination numbers stay in memory; they leave only through
-`Invoice.write_cdr`.
+This module and `smsc_octets` share no code with `routing` nor with `smpp_server.smpp.text`, so that
+a mistake in counting or in prices there cannot be repeated here and go unseen. Amounts are
+integers in nano-units (1e-9) of one currency. Numbers of people stay in memory; they leave only
+through `on_line`, which `smsc_cdr` turns into a file.
 """
 
 import csv
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from typing import NamedTuple, Self, TextIO
+from typing import NamedTuple, Self
 
-SUBMIT_SM = 0x00000004  # SMPP 3.4 section 5.1.2.1
-MESSAGE_PAYLOAD = 0x0424  # section 5.3.2
-SAR_TAGS = frozenset((0x020C, 0x020E, 0x020F))  # reference, total, number of this part
-UDHI = 0x40  # esm_class bit 6, section 5.2.12
-CONCATENATED = frozenset((0x00, 0x08))  # GSM 03.40 9.2.3.24: 8-bit and 16-bit reference
-PART_HEADER = 6  # octets of the header an SMSC puts before each part it cuts
-TP_UD = 140  # octets of user data in one short message, GSM 03.40 9.2.3.16
-NANO_DIGITS = 9
-AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
-
-CDR_COLUMNS = (
-    "message_id",
-    "accepted_at_s",
-    "source",
-    "destination",
-    "prefix",
-    "label",
-    "segments",
-    "price",
-    "currency",
+from smpp_server.smsc_octets import (
+    Submission,
+    SubmitTap,
+    UnreadableSubmit,
+    count_segments,
+    read_submission,
 )
 
+__all__ = [
+    "ACCEPTED",
+    "DELIVERED",
+    "MO",
+    "MT",
+    "PLAIN",
+    "REFUSED",
+    "Invoice",
+    "Line",
+    "Price",
+    "PriceFault",
+    "Prices",
+    "Submission",
+    "SubmitTap",
+    "Tariff",
+    "UnreadableSubmit",
+    "count_segments",
+    "format_nanos",
+    "parse_nanos",
+    "read_submission",
+]
 
-class UnreadableSubmit(ValueError):
-    """The octets are not a submit_sm this invoice can count."""
+NANO_DIGITS = 9
+AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+MO, MT = "mo", "mt"  # from a person to the ESME, and back
+ACCEPTED, DELIVERED, REFUSED = "accepted", "delivered", "refused"
 
 
 class PriceFault(ValueError):
@@ -52,17 +62,19 @@ class Price(NamedTuple):
     nanos: int
 
 
-class Submission(NamedTuple):
-    """What the octets of one submit_sm say that matters for its price."""
+class Tariff(NamedTuple):
+    """What this SMSC charges for, apart from the prices."""
 
-    sequence_number: int
-    source: str
-    destination: str
-    segments: int
+    on_delivery: bool = False  # only what reached the handset, when it did; else when submitted
+    refused: bool = False  # what is answered with an error costs as much as what is accepted
+    clause: str = ""  # ASCII words appended to every text, and counted
+
+
+PLAIN = Tariff()
 
 
 class Line(NamedTuple):
-    """One accepted submit_sm as it stands on the invoice."""
+    """One message as it stands on the invoice."""
 
     message_id: str
     source: str
@@ -70,7 +82,9 @@ class Line(NamedTuple):
     price: Price
     segments: int
     nanos: int
-    accepted_at_s: float
+    accepted_at_s: float  # seconds since the Unix epoch; of its delivery when that is billed
+    direction: str = MT
+    status: str = ACCEPTED
 
 
 def parse_nanos(amount: str) -> int:
@@ -150,202 +164,95 @@ class Prices:
         return None
 
 
-def read_submission(frame: bytes) -> Submission:
-    """Read one whole submit_sm frame (SMPP 3.4 section 4.4.1); raises UnreadableSubmit."""
-    try:
-        if int.from_bytes(frame[4:8]) != SUBMIT_SM or int.from_bytes(frame[:4]) != len(frame):
-            raise UnreadableSubmit("not one submit_sm frame")
-        source_at = frame.index(0, 16) + 3
-        source_end = frame.index(0, source_at)
-        destination_at = source_end + 3
-        destination_end = frame.index(0, destination_at)
-        schedule_end = frame.index(0, destination_end + 4)
-        validity_end = frame.index(0, schedule_end + 1)
-        data_coding = frame[validity_end + 3]
-        text_at = validity_end + 6
-        text_end = text_at + frame[text_at - 1]
-    except (ValueError, IndexError):
-        raise UnreadableSubmit("body cut short or a string without its NUL") from None
-    if text_end > len(frame):
-        raise UnreadableSubmit("sm_length goes past the end")
-    octets, is_part = frame[text_at:text_end], False
-    if text_end < len(frame):
-        tlvs = _tlvs(frame, text_end)
-        octets = octets or tlvs.get(MESSAGE_PAYLOAD, b"")
-        is_part = tlvs.keys() >= SAR_TAGS
-    has_header = bool(frame[destination_end + 1] & UDHI)
-    return Submission(
-        int.from_bytes(frame[12:16]),
-        frame[source_at:source_end].decode("latin-1"),
-        frame[destination_at:destination_end].decode("latin-1"),
-        count_segments(octets, data_coding, has_header, is_part),
-    )
-
-
-def count_segments(
-    octets: bytes, data_coding: int, has_header: bool = False, is_part: bool = False
-) -> int:
-    """How many short messages an SMSC makes of this user data (GSM 03.38, 03.40 9.2.3.24).
-
-    The default alphabet comes unpacked: one octet per septet, two for an extension character.
-    """
-    if len(octets) <= TP_UD - PART_HEADER and not has_header:
-        return 1  # fits in every alphabet
-    header, concatenated = _header(octets) if has_header else (0, False)
-    text = octets[header:]
-    bits, width = _alphabet(data_coding)
-    alone = PART_HEADER if is_part and not header else header
-    if len(text) <= _room(alone, bits, width):
-        return 1
-    if not concatenated:
-        header = PART_HEADER + max(0, header - 1)  # the part's element joins the header there is
-    return _parts(text, _room(header, bits, width), bits, width)
-
-
-def _alphabet(data_coding: int) -> tuple[int, int]:
-    """Bits on air per octet given, and octets per character (section 5.2.19, GSM 03.38 4)."""
-    group, kind = data_coding >> 4, data_coding & 0x0C
-    named = group in (0x1, 0x4, 0x5)
-    if data_coding == 0x08 or group == 0xE or (named and kind == 0x08):
-        return 8, 2
-    if data_coding in (0x02, 0x04):
-        return 8, 1
-    if (named and kind == 0x04) or (group == 0xF and kind & 0x04):
-        return 8, 1
-    return 7, 1  # ASCII and Latin-1 too: the SMSC turns them into the default alphabet
-
-
-def _header(octets: bytes) -> tuple[int, bool]:
-    """Length of the user data header with its length octet, and whether it marks a part."""
-    end = octets[0] + 1 if octets else 0
-    if end > len(octets):
-        return 0, False
-    at, concatenated = 1, False
-    while at + 1 < end:
-        concatenated = concatenated or octets[at] in CONCATENATED
-        at += 2 + octets[at + 1]
-    return end, concatenated
-
-
-def _room(header: int, bits: int, width: int) -> int:
-    """Octets of text, as given in the PDU, that fit beside `header` octets."""
-    octets = max(TP_UD - header, width)
-    return octets * 8 // 7 if bits == 7 else octets - octets % width
-
-
-def _parts(text: bytes, room: int, bits: int, width: int) -> int:
-    """Parts needed when neither an escape pair nor a surrogate pair may be cut."""
-    parts, at = 1, 0
-    while len(text) - at > room:
-        at += room
-        if bits == 7 and text[at - 1] == 0x1B:
-            at -= 1
-        elif width == 2 and 0xD8 <= text[at - 2] <= 0xDB:
-            at -= 2
-        parts += 1
-    return parts
-
-
-def _tlvs(frame: bytes, at: int) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    while at + 4 <= len(frame):
-        tag, length = int.from_bytes(frame[at : at + 2]), int.from_bytes(frame[at + 2 : at + 4])
-        found.setdefault(tag, frame[at + 4 : at + 4 + length])
-        at += 4 + length
-    return found
-
-
-class SubmitTap:
-    """Finds the submit_sm frames in what one connection receives, by its own framing."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The submit_sm frames now complete, in the order of their arrival."""
-        data = self._rest + data if self._rest else data
-        found: list[bytes] = []
-        at = 0
-        while len(data) - at >= 16:
-            end = at + int.from_bytes(data[at : at + 4])
-            if end < at + 16 or end > len(data):
-                break
-            if data[at + 4 : at + 8] == b"\0\0\0\x04":
-                found.append(data[at:end])
-            at = end
-        self._rest = data[at:]
-        return found
-
-
 class Invoice:
-    """What was accepted and what it costs. Sums are exact always; `keep` bounds the lines kept."""
+    """What is billed and what it costs. Sums are exact always; `keep` bounds the lines kept.
 
-    def __init__(self, prices: Prices, keep: int = 1_000_000) -> None:
+    `lines` holds what was sent to people; `on_line` is told of every billed message, texts from
+    people too. Days of the sums begin at midnight in `zone`, the carrier's.
+    """
+
+    def __init__(
+        self,
+        prices: Prices,
+        keep: int = 1_000_000,
+        *,
+        tariff: Tariff = PLAIN,
+        zone: tzinfo = UTC,
+        on_line: Callable[[Line], None] | None = None,
+    ) -> None:
         self.prices = prices
+        self.tariff = tariff
+        self.zone = zone
+        self.on_line = on_line
         self.lines: deque[Line] = deque(maxlen=keep)
         self.outbound_messages = 0
         self.outbound_segments = 0
         self.outbound_nanos = 0
         self.inbound_texts = 0
         self.inbound_nanos = 0
-        self._by_prefix: dict[Price, list[int]] = {}
+        self._sums: dict[tuple[date, str, Price], list[int]] = {}
 
     def accept(
         self, submission: Submission, price: Price, message_id: str, accepted_at_s: float
     ) -> Line:
-        """Bill one submit_sm answered ESME_ROK (or meant to be, when its response was lost)."""
-        segments = submission.segments
-        nanos = segments * price.nanos
-        line = Line(
-            message_id,
-            submission.source,
-            submission.destination,
-            price,
-            segments,
-            nanos,
-            accepted_at_s,
-        )
-        self.lines.append(line)
-        self.outbound_messages += 1
-        self.outbound_segments += segments
-        self.outbound_nanos += nanos
-        sums = self._by_prefix.setdefault(price, [0, 0])
-        sums[0] += 1
-        sums[1] += segments
+        """A submit_sm was answered ESME_ROK, or was meant to be when its response was lost."""
+        line = _line(submission, price, message_id, accepted_at_s, ACCEPTED)
+        if not self.tariff.on_delivery:
+            self._bill(line)
         return line
 
-    def delivered(self, our_number: str) -> None:
+    def refuse(
+        self, submission: Submission, price: Price, message_id: str, refused_at_s: float
+    ) -> None:
+        """A submit_sm was answered with an error; only some carriers charge for that."""
+        if self.tariff.refused:
+            self._bill(_line(submission, price, message_id, refused_at_s, REFUSED))
+
+    def finish(self, line: Line, delivered: bool, at_s: float) -> None:
+        """What became of an accepted message; where delivery is billed, it is billed now."""
+        if self.tariff.on_delivery and delivered:
+            self._bill(line._replace(accepted_at_s=at_s, status=DELIVERED))
+
+    def delivered(self, our_number: str, source: str = "", at_s: float = 0) -> None:
         """Bill one text whose deliver_sm was answered ESME_ROK."""
         price = self.prices.inbound(our_number)
         self.inbound_texts += 1
-        self.inbound_nanos += price.nanos if price else 0
+        if price is None:
+            return
+        self.inbound_nanos += price.nanos
+        message_id = f"MO{self.inbound_texts:010d}"
+        self._sum(Line(message_id, source, our_number, price, 1, price.nanos, at_s, MO, DELIVERED))
 
-    def write_cdr(self, file: TextIO) -> None:
-        """Write one CSV row per accepted submit_sm, numbers in clear.
+    def _bill(self, line: Line) -> None:
+        self.lines.append(line)
+        self.outbound_messages += 1
+        self.outbound_segments += line.segments
+        self.outbound_nanos += line.nanos
+        self._sum(line)
 
-        Raises ValueError when lines no longer kept would be missing from the file.
-        """
-        if self.outbound_messages != len(self.lines):
-            raise ValueError(f"only the last {len(self.lines)} lines were kept")
-        cdr = csv.DictWriter(file, CDR_COLUMNS, lineterminator="\n")
-        cdr.writeheader()
-        for line in self.lines:
-            cdr.writerow(
-                {
-                    "message_id": line.message_id,
-                    "accepted_at_s": f"{line.accepted_at_s:.3f}",
-                    "source": line.source,
-                    "destination": line.destination,
-                    "prefix": line.price.prefix,
-                    "label": line.price.label,
-                    "segments": line.segments,
-                    "price": format_nanos(line.nanos),
-                    "currency": self.prices.currency,
-                }
-            )
+    def _sum(self, line: Line) -> None:
+        day = datetime.fromtimestamp(line.accepted_at_s, self.zone).date()
+        sums = self._sums.setdefault((day, line.direction, line.price), [0, 0])
+        sums[0] += 1
+        sums[1] += line.segments
+        if self.on_line is not None:
+            self.on_line(line)
+
+    def sums(self) -> list[tuple[date, str, Price, int, int]]:
+        """Day, direction, price, messages and segments, in this order."""
+        return [
+            (day, direction, price, messages, segments)
+            for (day, direction, price), (messages, segments) in sorted(self._sums.items())
+        ]
 
     def summary(self) -> dict[str, object]:
         """Sums without any number, fit for JSON; amounts as decimal strings."""
+        totals: dict[Price, list[int]] = {}
+        for _, direction, price, messages, segments in self.sums():
+            if direction == MT:
+                total = totals.setdefault(price, [0, 0])
+                total[0] += messages
+                total[1] += segments
         return {
             "currency": self.prices.currency,
             "outbound": {
@@ -362,6 +269,20 @@ class Invoice:
                     "segments": segments,
                     "amount": format_nanos(segments * price.nanos),
                 }
-                for price, (messages, segments) in sorted(self._by_prefix.items())
+                for price, (messages, segments) in sorted(totals.items())
             ],
         }
+
+
+def _line(submission: Submission, price: Price, message_id: str, at_s: float, status: str) -> Line:
+    return Line(
+        message_id,
+        submission.source,
+        submission.destination,
+        price,
+        submission.segments,
+        submission.segments * price.nanos,
+        at_s,
+        MT,
+        status,
+    )

@@ -11,12 +11,13 @@ from smpp_server.smsc_plan import Text
 class Delivery:
     """One deliver_sm or data_sm until it is confirmed or dropped; sent again as often as needed."""
 
-    __slots__ = ("attempts", "is_text", "pdu", "token")
+    __slots__ = ("attempts", "billed", "is_text", "pdu", "token")
 
     def __init__(self, token: int, pdu: Pdu) -> None:
         self.token = token
         self.pdu = pdu
         self.attempts = 0
+        self.billed = False
         self.is_text = isinstance(pdu, DeliverSm | DataSm) and not pdu.esm_class & TYPE_MASK
 
     @property
@@ -36,7 +37,8 @@ class Mailbox:
     Nothing is lost with a connection: what was in flight on it goes back to the head (Q76).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, doubted: int = 0) -> None:
+        self._confirmed: deque[Delivery] = deque(maxlen=doubted)
         self._waiting: deque[Delivery] = deque()
         self._in_flight: dict[int, Delivery] = {}
         self._feeds: deque[Iterator[Text | Pdu]] = deque()
@@ -75,9 +77,17 @@ class Mailbox:
         self._in_flight[delivery.token] = delivery
         return delivery
 
-    def close(self, token: int) -> Delivery | None:
+    def close(self, token: int, confirmed: bool = False) -> Delivery | None:
         """This one was answered: it leaves, unless `again` puts it back."""
-        return self._in_flight.pop(token, None)
+        delivery = self._in_flight.pop(token, None)
+        if confirmed and delivery is not None:
+            self._confirmed.append(delivery)
+        return delivery
+
+    def doubt(self) -> None:
+        """The last that were confirmed are sent again, as if their answers had been lost."""
+        self.again(self._confirmed)
+        self._confirmed.clear()
 
     def again(self, deliveries: Iterable[Delivery]) -> None:
         """Send these again, before all others and in this order."""

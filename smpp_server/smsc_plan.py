@@ -6,7 +6,6 @@ decision, so a scripted plan need only answer the same three questions as `Fault
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from smpp_server.smpp import text as sms
@@ -22,18 +21,7 @@ from smpp_server.smpp.schema import (
     SubmitSm,
     Tlv,
 )
-
-# Appendix B, Table B-2
-STATE_WORDS: Mapping[int, str] = {
-    MessageState.ENROUTE: "ENROUTE",
-    MessageState.DELIVERED: "DELIVRD",
-    MessageState.EXPIRED: "EXPIRED",
-    MessageState.DELETED: "DELETED",
-    MessageState.UNDELIVERABLE: "UNDELIV",
-    MessageState.ACCEPTED: "ACCEPTD",
-    MessageState.UNKNOWN: "UNKNOWN",
-    MessageState.REJECTED: "REJECTD",
-}
+from smpp_server.smsc_receipts import DIALECTS, WHEN, Dialect, TlvId
 
 # Answers to a deliver_sm after which it is tried again (Q77); after any other it is dropped.
 TEMPORARY = frozenset(
@@ -57,11 +45,12 @@ REFUSED: Mapping[int, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may bind: a system_id, its password and how many binds at a time."""
+    """Who may bind: a system_id, its password, how many binds at a time, and with which numbers."""
 
     system_id: str
     password: str
     max_binds: int = 10
+    numbers: tuple[str, ...] = ()  # which of our numbers; () does not tell, and allows all
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +148,13 @@ class Habits:
     receipt_error: str = "000"
     receipt_delay_s: float = 0
     receipt_first: bool = False  # sent before the submit_sm_resp (Q58)
+    receipt_copies: int = 1  # 0: never sent, whatever is asked for; 2: all come twice (Q60)
+    dialect: str = ""  # of `smsc_receipts.DIALECTS`; "": as the keys above say
     retry_s: float = 5  # until a deliver_sm refused for now is sent again
+
+    def of(self, number: int) -> "Habits":
+        """The habits towards one message; here all are treated alike."""
+        return self
 
     def message_id(self, number: int, in_receipt: bool = False) -> str:
         """The id of the message with this number, as written in a response or in a receipt."""
@@ -170,27 +165,19 @@ class Habits:
 
     def wants_receipt(self, registered_delivery: int) -> bool:
         """Whether these bits (section 5.2.17) ask to be told of `receipt_state`."""
-        wish = registered_delivery & 0x03
+        wish = registered_delivery & 0x03 if self.receipt_copies else 0
         good = self.receipt_state in (MessageState.DELIVERED, MessageState.ACCEPTED)
         return wish == 1 or (wish == 2 and not good) or (wish == 3 and good)
 
     def receipt(self, submit: SubmitSm, number: int, sent_s: float, done_s: float) -> DeliverSm:
         """The delivery receipt (section 2.11): addresses swapped; times from the Unix epoch."""
         message_id = self.message_id(number, in_receipt=True)
-        words = ""
-        tlvs: tuple[Tlv, ...] = ()
-        if self.receipt_text:
-            good = int(self.receipt_state == MessageState.DELIVERED)
-            words = (
-                f"id:{message_id} sub:001 dlvrd:{good:03d} submit date:{_date(sent_s)}"
-                f" done date:{_date(done_s)} stat:{STATE_WORDS[self.receipt_state]}"
-                f" err:{self.receipt_error} text:"
-            )
-        if self.receipt_tlvs:
-            tlvs = (
-                Tlv(Tag.RECEIPTED_MESSAGE_ID, message_id.encode("ascii") + b"\0"),
-                Tlv(Tag.MESSAGE_STATE, bytes((self.receipt_state,))),
-            )
+        dialect = DIALECTS[self.dialect] if self.dialect else self._plain()
+        submit_date, done_date = dialect.date(sent_s), dialect.date(done_s)
+        octets = dialect.octets(message_id, submit_date, done_date, self.receipt_state)
+        tlvs = dialect.tlvs(message_id, self.receipt_state)
+        if dialect.payload:
+            octets, tlvs = b"", (*tlvs, Tlv(Tag.MESSAGE_PAYLOAD, octets))
         return DeliverSm(
             source_addr_ton=submit.dest_addr_ton,
             source_addr_npi=submit.dest_addr_npi,
@@ -199,13 +186,19 @@ class Habits:
             dest_addr_npi=submit.source_addr_npi,
             destination_addr=submit.source_addr,
             esm_class=MessageType.DELIVERY_RECEIPT,
-            short_message=words.encode("ascii"),
+            data_coding=dialect.data_coding,
+            short_message=octets,
             tlvs=tlvs,
         )
 
-
-def _date(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%y%m%d%H%M")
+    def _plain(self) -> Dialect:
+        """Appendix B, with or without its text and its TLVs."""
+        good = int(self.receipt_state == MessageState.DELIVERED)
+        text = (
+            f"id:{{id}} sub:001 dlvrd:{good:03d}{WHEN} stat:{{stat}} err:{self.receipt_error} text:"
+        )
+        tlv_id = TlvId.SAME if self.receipt_tlvs else TlvId.NONE
+        return Dialect(text if self.receipt_text else "", tlv_id)
 
 
 class Reception(NamedTuple):
@@ -215,6 +208,7 @@ class Reception(NamedTuple):
     copies: int = 1  # how often the response is sent; 0: it is lost
     delay_s: float = 0  # before the response
     taken: bool = True  # False: as if it had never arrived
+    body: bool = True  # False: an ESME_ROK of 16 octets, without message_id (Q18)
 
 
 class Plan(Protocol):

@@ -10,18 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
-
-from twisted.internet.defer import Deferred, gatherResults, succeed
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, ITCPTransport
+from struct import pack
+from typing import Any
 
 from smpp_server.smpp import schema as s
-from smpp_server.smpp.constants import CommandStatus, Tag
+from smpp_server.smpp.constants import CommandStatus, MessageState, Tag
 from smpp_server.smpp.happenings import Answered, Event, Expired, Lost, Malformed, Received, Stray
 from smpp_server.smpp.matrix import State
 from smpp_server.smpp.timers import SessionLimits
-from smpp_server.smsc_bind import NS, Agenda, SmscBind, SmscFactory
-from smpp_server.smsc_invoice import Invoice, Prices, read_submission
+from smpp_server.smsc_bind import Agenda, SmscBind, SmscFactory
+from smpp_server.smsc_invoice import Invoice, Line, Prices, Submission, read_submission
 from smpp_server.smsc_mailbox import Delivery, Mailbox
 from smpp_server.smsc_plan import (
     REFUSED,
@@ -35,6 +33,7 @@ from smpp_server.smsc_plan import (
     Submitted,
     Text,
 )
+from smpp_server.smsc_port import SmscPort
 
 SC_INTERFACE_VERSION = s.Tlv(Tag.SC_INTERFACE_VERSION, b"\x34")
 FIRST_NUMBER = 0x10000001  # of message_ids: so that hexadecimal and decimal are never alike
@@ -47,11 +46,18 @@ BIND_RESPONSES = {
 }
 
 
-class Simulator:
-    """The SMSC. `plan` and `habits` may be exchanged at any time.
+def bare_response(sequence_number: int) -> bytes:
+    """A submit_sm_resp that says ESME_ROK and nothing else."""
+    return pack(">IIII", 16, s.SubmitSmResp.command_id, 0, sequence_number)
+
+
+class Simulator(SmscPort):
+    """The SMSC. `plan` and `habits` may be exchanged at any time, `invoice` before its first line.
 
     `wall_s` gives seconds since the Unix epoch for receipts and the invoice. `keep` bounds what is
-    remembered of each submit: `submits`, `reply_latency_ns` and the lines of the invoice.
+    remembered of each submit: `submits`, `reply_latency_ns` and the lines of the invoice. When a
+    connection is lost, up to `again` confirmed deliveries of its account come again too, as from an
+    SMSC that lost the acknowledgements (Q76); they are billed once.
     """
 
     def __init__(
@@ -67,8 +73,9 @@ class Simulator:
         wall_s: Callable[[], float] | None = None,
         on_submit: Callable[[Submitted], None] | None = None,
         keep: int = 1_000_000,
+        again: int = 0,
     ) -> None:
-        self.reactor = reactor
+        super().__init__(reactor)
         self.accounts = {account.system_id: account for account in accounts}
         if not self.accounts:
             raise ValueError("an SMSC needs at least one account")
@@ -83,22 +90,13 @@ class Simulator:
         self.factory = SmscFactory(self)
         self._wall_s = wall_s or reactor.seconds
         self._keep = keep
-        self._mailboxes = {system_id: Mailbox() for system_id in self.accounts}
-        self._connected: dict[SmscBind, None] = {}
+        self._mailboxes = {system_id: Mailbox(again) for system_id in self.accounts}
         self._touched: dict[SmscBind, None] = {}
         self._asked_ns: dict[str, int] = {}
         self._next_number = FIRST_NUMBER
         self._agenda = Agenda(reactor, self._flush)
-        self._port: IListeningPort | None = None
-        self._alone: Deferred[None] | None = None
-        self._abort: IDelayedCall | None = None
 
     # -- what its owner asks of it
-
-    def listen(self, port: int = 0, interface: str = "127.0.0.1") -> Deferred[int]:
-        """Accept connections; fires with the port, which the system chooses when it is 0."""
-        self._port = self.reactor.listenTCP(port, self.factory, interface=interface)
-        return succeed(cast(int, cast(Any, self._port.getHost()).port))
 
     def deliver(self, *items: Text | s.Pdu, account: str | None = None) -> list[int]:
         """Queue texts (or deliver_sm, data_sm as they are) for an account, by default the first.
@@ -123,49 +121,7 @@ class Simulator:
         """Whether every delivery was confirmed or dropped, and no response or receipt is due."""
         return not self._agenda and all(box.idle for box in self._mailboxes.values())
 
-    @property
-    def binds(self) -> list[SmscBind]:
-        """Binds that stand now, oldest first."""
-        return [bind for bind in self._connected if bind.session.bound]
-
-    def unbind(self) -> None:
-        """Ask all binds to end in order, as before maintenance (Q36); listening goes on."""
-        for bind in self.binds:
-            bind.session.unbind(self.now_ns())
-            bind.write()
-
-    def cut(self) -> None:
-        """Let all connections die without a word; listening goes on."""
-        for bind in list(self._connected):
-            bind.cut()
-
-    def stop(self, timeout_s: float = 5) -> Deferred[None]:
-        """Stop listening, unbind, close; fires when no connection and no timer is left.
-
-        Who has not answered after `timeout_s` is cut off.
-        """
-        port, self._port = self._port, None
-        closing = (port.stopListening() if port else None) or succeed(None)
-        if self._alone is None:
-            self._alone = Deferred()
-            self._abort = self.reactor.callLater(timeout_s, self._abort_all)
-            self.unbind()
-            for bind in self._connected:
-                if bind.session.state in (State.OPEN, State.BINDING):
-                    cast(ITCPTransport, bind.transport).loseConnection()
-            self._end_if_alone()
-        return gatherResults([closing, self._alone]).addCallback(lambda _: None)
-
     # -- what its connections tell it
-
-    def now_ns(self) -> int:
-        """The reactor's clock in nanoseconds."""
-        return int(self.reactor.seconds() * NS)
-
-    def come(self, bind: SmscBind) -> None:
-        """A connection was made."""
-        self._connected[bind] = None
-        bind.arm()
 
     def gone(self, bind: SmscBind) -> None:
         """A bind has died: what it had not confirmed goes to the account's other binds."""
@@ -173,13 +129,9 @@ class Simulator:
         mailbox, bind.mailbox = bind.mailbox, None
         if mailbox is not None:
             mailbox.recover(bind.session.outstanding())
+            mailbox.doubt()
             self._serve(mailbox)
             self._flush()
-
-    def left(self, bind: SmscBind) -> None:
-        """A connection has been closed."""
-        del self._connected[bind]
-        self._end_if_alone()
 
     def react(self, bind: SmscBind, events: Iterable[Event], frames: Iterator[bytes]) -> None:
         """Everything one read or one timer brought, then one write.
@@ -250,40 +202,42 @@ class Simulator:
         if not reception.taken or bind.session.state is State.CLOSED:
             self.counts.swallowed += 1
             return
-        number = self._next_number
-        status = reception.status or self._accept(bind, pdu, frame, number)
-        if status:
-            self.counts.refused += 1
-        else:
+        submission = read_submission(frame, self.invoice.tariff.clause)
+        price = self.invoice.prices.outbound(submission.destination)
+        status = reception.status
+        numbers = self.accounts[bind.account].numbers
+        if numbers and submission.source not in numbers:
+            status = status or CommandStatus.ESME_RINVSRCADR
+        if price is None:
+            status = status or CommandStatus.ESME_RINVDSTADR
+        number, at_s = self._next_number, self._wall_s()
+        message_id = self.habits.message_id(number)
+        if price is not None and not status:
             self._next_number += 1
             self.counts.accepted += 1
-            if self.habits.wants_receipt(pdu.registered_delivery):
-                self._promise_receipt(bind, pdu, number)
+            line = self.invoice.accept(submission, price, message_id, at_s)
+            self._note(bind, pdu, submission, line)
+            self._promise_receipt(bind, pdu, number, line)
+        else:
+            self.counts.refused += 1
+            if price is not None and self.invoice.tariff.refused:
+                self._next_number += 1
+                self.invoice.refuse(submission, price, message_id, at_s)
         answer = partial(self._answer, bind, pdu.sequence_number, status, number, reception)
         if reception.delay_s > 0:
             self._agenda.add(reception.delay_s, answer)
         else:
             answer()
 
-    def _accept(self, bind: SmscBind, pdu: s.SubmitSm, frame: bytes, number: int) -> int:
-        """Take and bill it, or tell the status that refuses it.
-
-        The invoice reads the octets for itself; that it could not, where the codec could, is a
-        fault of one of them, and loud.
-        """
-        submission = read_submission(frame)
-        price = self.invoice.prices.outbound(submission.destination)
-        if price is None:
-            return CommandStatus.ESME_RINVDSTADR
-        message_id, at_s = self.habits.message_id(number), self._wall_s()
-        self.invoice.accept(submission, price, message_id, at_s)
+    def _note(self, bind: SmscBind, pdu: s.SubmitSm, submission: Submission, line: Line) -> None:
+        """Remember an accepted submit, within bounds, and tell of it."""
         asked_ns = self._asked_ns.pop(submission.destination, None)
         if asked_ns is not None and len(self.reply_latency_ns) < self._keep:
             self.reply_latency_ns.append(self.now_ns() - asked_ns)
         submitted = Submitted(
             bind.account,
             bind.bind_id,
-            message_id,
+            line.message_id,
             submission.source,
             submission.destination,
             pdu.data_coding,
@@ -291,18 +245,19 @@ class Simulator:
             pdu.short_message or pdu.tlv(Tag.MESSAGE_PAYLOAD) or b"",
             submission.segments,
             pdu.registered_delivery,
-            at_s,
+            line.accepted_at_s,
         )
         self.submits.append(submitted)
         if self.on_submit is not None:
             self.on_submit(submitted)
-        return 0
 
     def _answer(
         self, bind: SmscBind, sequence_number: int, status: int, number: int, reception: Reception
     ) -> None:
         for _ in range(reception.copies):
-            if status:
+            if not (status or reception.body):
+                bind.inject(bare_response(sequence_number))
+            elif status:
                 bind.session.answer([(s.SubmitSm.command_id, sequence_number)], status)
             else:
                 response = s.SubmitSmResp(message_id=self.habits.message_id(number))
@@ -310,19 +265,26 @@ class Simulator:
                 bind.session.respond(response)
         self._touched[bind] = None
 
-    def _promise_receipt(self, bind: SmscBind, pdu: s.SubmitSm, number: int) -> None:
+    def _promise_receipt(self, bind: SmscBind, pdu: s.SubmitSm, number: int, line: Line) -> None:
+        """The message reaches its end, and a receipt tells of it when one is wanted."""
         mailbox, sent_s = self._mailboxes[bind.account], self._wall_s()
+        habits = self.habits.of(number)
+        wanted = habits.wants_receipt(pdu.registered_delivery)
 
-        def send() -> None:
-            mailbox.put(self.habits.receipt(pdu, number, sent_s, self._wall_s()), first=True)
-            self.counts.receipts += 1
-            self._serve(mailbox)
+        def end() -> None:
+            done_s = self._wall_s()
+            self.invoice.finish(line, habits.receipt_state == MessageState.DELIVERED, done_s)
+            if wanted:
+                for _ in range(habits.receipt_copies):
+                    mailbox.put(habits.receipt(pdu, number, sent_s, done_s), first=True)
+                    self.counts.receipts += 1
+                self._serve(mailbox)
 
-        if self.habits.receipt_first:
-            send()
+        if wanted and habits.receipt_first:
+            end()
             self._pump(bind)
-        else:
-            self._agenda.add(self.habits.receipt_delay_s, send)
+        elif wanted or self.invoice.tariff.on_delivery:
+            self._agenda.add(habits.receipt_delay_s, end)
 
     # -- deliveries
 
@@ -335,13 +297,14 @@ class Simulator:
 
     def _answered(self, bind: SmscBind, token: int, status: int) -> None:
         mailbox = bind.mailbox
-        delivery = mailbox.close(token) if mailbox is not None else None
+        delivery = mailbox.close(token, status == 0) if mailbox is not None else None
         if mailbox is None or delivery is None:
             return
         if status == 0:
             self.counts.confirmed += 1
-            if delivery.is_text:
-                self.invoice.delivered(delivery.our_number)
+            if delivery.is_text and not delivery.billed:
+                delivery.billed = True
+                self.invoice.delivered(delivery.our_number, delivery.sender, self._wall_s())
         elif status in TEMPORARY:
             self.counts.put_off += 1
             self._agenda.add(self.habits.retry_s, partial(self._retry, mailbox, delivery))
@@ -381,18 +344,6 @@ class Simulator:
             else:
                 bind.write()
 
-    # -- the end
-
-    def _abort_all(self) -> None:
-        self._abort = None
-        for bind in list(self._connected):
-            cast(ITCPTransport, bind.transport).abortConnection()
-
-    def _end_if_alone(self) -> None:
-        if self._alone is None or self._connected or self._alone.called:
-            return
+    def forget(self) -> None:
+        """Nothing is to be done later any more."""
         self._agenda.clear()
-        if self._abort is not None:
-            self._abort.cancel()
-            self._abort = None
-        self._alone.callback(None)

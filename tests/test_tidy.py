@@ -22,14 +22,16 @@ LEVELS = {
     "routing.breaker, routing.reply,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget, routing.guards, routing.route, smpp.session smpp.happenings smpp.answers",
-    4: "routing.standing events",
+    4: "routing.standing events, smsc_receipts smsc_noise smsc_chance,"
+    "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards routing.attack,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
-    7: "turn rates, smsc_invoice",
+    7: "turn rates",
     8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme esme_bind connect,"
-    "alarms, logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind",
+    "alarms, logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind"
+    " smsc_port smsc_faults smsc_crowd smsc_play smsc_pcap",
     9: "app house status",
     10: "cli cli.*",
     11: "__main__",
@@ -41,7 +43,7 @@ ENTRY_POINTS |= {"smpp_server.cli", "smpp_server.__main__"}
 ONLY = {
     "smpplib": "smpp.constants tests.interop.*",
     "aiosmpplib": "tests.interop.*",
-    "twisted": "esme esme_bind connect logs alarms web web.* smsc_simulator smsc_bind house app"
+    "twisted": "esme esme_bind connect logs alarms web web.* smsc_bind smsc_port house app"
     " cli.stage tests.*",  # a stage runs simulator and server: no look at a running server
     "pydantic": "config config_* tests.*",
     "phonenumbers": "config config_* numbering_plan tests.*",
@@ -52,7 +54,8 @@ ONLY = {
     "secrets": "app tests.*",
 }
 # The simulator counts its invoice by its own code, so that no mistake is made on both sides.
-NEVER = {"smsc_invoice": "routing routing.* smpp.text smpp.gsm smpp.segments"}
+_OWN_COUNT = "routing routing.* smpp.text smpp.gsm smpp.segments"
+NEVER = dict.fromkeys(("smsc_octets", "smsc_invoice", "smsc_cdr"), _OWN_COUNT)
 IMPURE = """asyncio logging multiprocessing os pathlib random secrets select selectors shutil
     signal socket sqlite3 ssl subprocess tempfile threading time uuid"""
 PURE = sys.stdlib_module_names - set(IMPURE.split())

@@ -29,7 +29,7 @@ from smpp_server.config_records import Config
 from smpp_server.logs import LogObserver
 from smpp_server.smpp.text import decode
 from smpp_server.smsc_invoice import Prices
-from smpp_server.smsc_plan import Account, Habits, Submitted
+from smpp_server.smsc_plan import Account, Submitted
 from smpp_server.smsc_simulator import Simulator
 from smpp_server.web import SOCKET, admin
 
@@ -47,6 +47,12 @@ log_level = "warning"
 stats_s = 0
 [money]
 budget_day = "{budget}"
+[guard.prefix]
+segments_per_hour = {guard_segments}
+segments_per_day = {guard_segments}
+[guard.home]
+segments_per_hour = {guard_segments}
+segments_per_day = {guard_segments}
 [campaign.default]
 delay_s = 0
 spread_s = 0
@@ -87,14 +93,7 @@ class Script(NamedTuple):
     segments_per_s: int = 1000
     window: int = 10
     receipts: bool = True
-
-
-class NoReceipts(Habits):
-    """An SMSC that has none, whatever is asked for."""
-
-    def wants_receipt(self, registered_delivery: int) -> bool:
-        """Never."""
-        return False
+    guard_segments: int = 1_000_000  # of a range and of the home country: on, above any load
 
 
 class Books(NamedTuple):
@@ -227,10 +226,10 @@ async def pause(reactor: Any, wait_s: float) -> None:
     await deferLater(reactor, wait_s)
 
 
-async def listen(simulator: Simulator, port: int, interface: str) -> int:
+async def listen(simulator: Simulator, port: int, interface: str, tls: Any = None) -> int:
     """The port it listens on. Raises Sentence when it is taken."""
     try:
-        return await simulator.listen(port, interface)
+        return await simulator.listen(port, interface, tls)
     except CannotListenError as error:
         raise Sentence(f"cannot listen on {interface} port {port}: {error.socketError}") from None
 

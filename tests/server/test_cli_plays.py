@@ -1,5 +1,6 @@
 """What the command line plays: typed texts, loads, the demo, simulator and server together."""
 
+import csv
 import json
 import os
 import subprocess
@@ -65,7 +66,8 @@ def test_simulator_and_server_as_two_processes(tmp_path: Path) -> None:
     options: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
     smsc = subprocess.Popen([*words, "simulate", "--port", "0", "--text", "33612340001:Salut",
-                             "--max-messages", "1"], **pipes, **options)  # fmt: skip
+                             "--max-messages", "1", "--cdr", "cdr.csv",
+                             "--invoice-summary", "sums.csv"], **pipes, **options)  # fmt: skip
     assert smsc.stdout is not None
     port = smsc.stdout.readline().partition("port ")[2].partition(":")[0]
     assert smppd("init", tmp_path / "conf").exit_code == 0
@@ -79,6 +81,16 @@ def test_simulator_and_server_as_two_processes(tmp_path: Path) -> None:
         out, _ = smsc.communicate(timeout=30)
         assert "-> 33612340001  1 segment  Réponse automatique." in out
         assert out.split()[-7:] == ["0.0495", "EUR", "received", "1", "text", "0.00", "EUR"], out
+        rows = list(csv.DictReader((tmp_path / "cdr.csv").read_text().splitlines()))
+        assert [(row["direction"], row["destination"], row["price"]) for row in rows] == [
+            ("mo", "33644649021", "0.00"),
+            ("mt", "33612340001", "0.0495"),
+        ]
+        sums = list(csv.DictReader((tmp_path / "sums.csv").read_text().splitlines()))
+        assert [(row["direction"], row["messages"], row["amount"]) for row in sums] == [
+            ("mo", "1", "0.00"),
+            ("mt", "1", "0.0495"),
+        ]
         money = json.loads(smppd("status", "--json", "--config", path).output)["money"]
         assert (money["settled_nanos"], money["reserved_nanos"]) == (49_500_000, 0)
     finally:

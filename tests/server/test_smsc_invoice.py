@@ -1,6 +1,5 @@
 """The simulator's invoice: segments from octets, exact prices, sums and the CDR file."""
 
-import io
 import struct
 
 import pytest
@@ -235,21 +234,3 @@ def test_sums_lines_and_cdr() -> None:
     assert summary["outbound"] == {"messages": 3, "segments": 4, "amount": "0.2185"}
     assert summary["inbound"] == {"texts": 2, "amount": "0.0075"}
     assert "12345678" not in str(summary)
-    cdr = io.StringIO()
-    invoice.write_cdr(cdr)
-    assert cdr.getvalue().splitlines()[:2] == [
-        "message_id,accepted_at_s,source,destination,prefix,label,segments,price,currency",
-        "A1,12.500,33644649021,33612345678,336,France mobile,2,0.082,EUR",
-    ]
-
-
-def test_an_incomplete_cdr_is_refused() -> None:
-    invoice = Invoice(Prices.flat("0.04"), keep=1)
-    submission = read_submission(submit_sm())
-    price = invoice.prices.outbound(submission.destination)
-    assert price is not None
-    for message_id in ("1", "2"):
-        invoice.accept(submission, price, message_id, 0)
-    assert invoice.outbound_messages == 2
-    with pytest.raises(ValueError, match="only the last 1 lines"):
-        invoice.write_cdr(io.StringIO())
