@@ -1,6 +1,6 @@
 """What a new rate card changes: destinations that are new, dearer, cheaper or closed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from routing.rate_rows import Row
@@ -46,14 +46,33 @@ def changes(old: Iterable[Row], new: Iterable[Row], wall_ns: int) -> list[Change
     new card, what is closed last.
     """
     before, after = _by_key(old), _by_key(new)
+    same_before, same_after = _without_country(before), _without_country(after)
     found = []
     nothing: list[Row] = []
     for key in after | before:
         was, becomes = before.get(key, nothing), after.get(key, nothing)
+        if not was:
+            was = same_before.get(_loose(key), nothing)
+        elif not becomes and _loose(key) in same_after:
+            continue  # told with the row that took its place
         at_ns = _differs(was, becomes, wall_ns)
         if at_ns is not None:
             line = (becomes or was)[0].line
             found.append(Change(key, line, at_ns, _price(was, at_ns), _price(becomes, at_ns)))
+    return found
+
+
+def _loose(key: Key) -> tuple[str, ...]:
+    """The key without its country where a prefix says enough: many lists name no country."""
+    direction, prefix, country, *network = key
+    return (direction, prefix, "" if prefix else country, *network)
+
+
+def _without_country(keyed: Mapping[Key, list[Row]]) -> dict[tuple[str, ...], list[Row]]:
+    """Rows by loose key; of several countries those of the first."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for key, rows in keyed.items():
+        found.setdefault(_loose(key), rows)
     return found
 
 

@@ -37,6 +37,11 @@ def dearest(config: Config) -> Dearest:
                 if rate is not None:
                     key = (carrier, mark.country)
                     found[key] = max(found.get(key, 0), rate.nanos_per_segment)
+    conversions = config.rules.money.conversions
+    for carrier, country in found:
+        dated = conversions.get(config.rates[carrier].currency)
+        if dated:  # no clock here: by the last rate of exchange
+            found[carrier, country] = dated[-1].convert(found[carrier, country])
     return found
 
 

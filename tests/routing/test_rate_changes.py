@@ -58,6 +58,19 @@ def test_changes(old: list[str], new: list[str], found: list[str]) -> None:
     assert told(old, new) == found
 
 
+def test_a_list_that_names_no_countries_is_compared_by_prefix() -> None:
+    """Or every price would be new, and none could jump."""
+    header = "prefix,country,price,direction,currency"
+    old, _ = parse_rows(
+        [header, "33,FR,0.04,out,EUR", "262,RE,0.1,out,EUR", ",ES,1,out,EUR"], "EUR"
+    )
+    new, _ = parse_rows([header, "33,,0.08,out,EUR", "262,,0.1,out,EUR", "34,,1,out,EUR"], "EUR")
+    found = [(change.what, change.key[1:3], change.line) for change in changes(old, new, NOW)]
+    assert found == [("dearer", ("33", ""), 2), ("new", ("34", ""), 4), ("closed", ("", "ES"), 4)]
+    back = [(change.what, change.key[1:3]) for change in changes(new, old, NOW)]
+    assert back == [("cheaper", ("33", "FR")), ("new", ("", "ES")), ("closed", ("34", ""))]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "percent", "jumps"),
     [
