@@ -384,7 +384,11 @@ def _unknown(draft: Draft, settled: _Settled, receipt: Receipt) -> Stored | None
         and stored.number == receipt.number
         and draft.moved.get(stored.reply_id, stored.state) is ReplyState.UNKNOWN
     ]
-    return found[0] if len(found) == 1 else None  # a guess must be unique
+    if len(found) != 1:  # a guess must be unique
+        return None
+    claims = receipt.keys.claims  # of a reply on its way it may be the receipt, come early
+    flying = any(flight.reply.claim in claims for flight in draft.flights.values())
+    return None if flying else found[0]
 
 
 def close_aged(draft: Draft) -> None:
