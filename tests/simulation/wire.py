@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from twisted.internet.base import DelayedCall
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -21,13 +22,20 @@ Tap = Callable[["End", bytes], None]
 class Time(Clock):
     """The one clock; `step` lets exactly one thing happen."""
 
+    def callLater(self, delay: float, what: Any, *args: Any, **kw: Any) -> DelayedCall:
+        call = DelayedCall(
+            self.rightNow + delay, what, args, kw, self.calls.remove, lambda _: None, self.seconds
+        )
+        self.calls.append(call)
+        return call
+
     def step(self, until_s: float) -> bool:
         """Do what is due next, if it is due by then. False when nothing was, and it is then."""
-        self.calls.sort(key=lambda call: call.getTime())
-        if not self.calls or self.calls[0].getTime() > until_s:
+        call = min(self.calls, key=DelayedCall.getTime, default=None)  # of equals the first made
+        if call is None or call.getTime() > until_s:
             self.rightNow = max(self.rightNow, until_s)
             return False
-        call = self.calls.pop(0)
+        self.calls.remove(call)
         self.rightNow = max(self.rightNow, call.getTime())
         call.called = 1
         call.func(*call.args, **call.kw)

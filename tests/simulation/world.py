@@ -324,7 +324,7 @@ class World:
         self.auditor.now_s = self.time.seconds()
         self.auditor.committed(disk)
         written = disk.written()
-        rows = disk.rows("SELECT * FROM reply ORDER BY id")
+        rows = disk.rows("SELECT id, state, due, price, sealed FROM reply ORDER BY id")
         self.note(f"commit {self.auditor.commits} {crc32(repr(rows).encode()):08x}")
         self._search("the log of the database", written)
 
