@@ -32,10 +32,15 @@ def one_response(w: "World") -> Faults:
     """Every deliver_sm gets exactly one response per delivery, once faults stop."""
     yield from w.noticed(1)
     if w.ended:
-        for line in w.auditor.lines.values():
-            for sequence, times in line.came.items():
-                if line.answered.get(sequence, 0) != times:
-                    yield f"deliver_sm {sequence} on connection {line.number} has no response"
+        yield from _owed(w)
+
+
+def _owed(w: "World") -> Faults:
+    """Responses that have not left."""
+    for line in w.auditor.lines.values():
+        for sequence, times in line.came.items():
+            if line.answered.get(sequence, 0) != times:
+                yield f"deliver_sm {sequence} on connection {line.number} has no response"
 
 
 def one_reply(w: "World") -> Faults:
@@ -144,6 +149,7 @@ def everything_leaves(w: "World") -> Faults:
     if house is None:
         yield "the server does not run"
         return
+    yield from _owed(w)
     for name, link in house.links.items():
         if link.state != "bound":
             yield f"link {name} is {link.state}"

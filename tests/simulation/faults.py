@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DAY_S = 86_400
+LONG_S = dict.fromkeys(("throttle", "retry", "reject", "lose", "late", "disorder", "double"), 200)
 STEPS_S = {"back": -DAY_S, "ahead": 75 * 365 * DAY_S}
 
 
 def last(w: "World", name: str, most_s: float = 60) -> None:
     """The fault is there from now on, for up to so long."""
-    until = w.time.seconds() + 1 + w.chance.random() * most_s
+    until = w.time.seconds() + 1 + w.chance.random() * LONG_S.get(name, most_s)
     w.weather[name] = max(until, w.weather.get(name, 0))
 
 

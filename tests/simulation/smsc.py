@@ -5,7 +5,7 @@ from random import Random
 from struct import pack
 from typing import Any
 
-from smpp_server.smpp.constants import CommandStatus
+from smpp_server.smpp.constants import CommandStatus, MessageState
 from smpp_server.smsc_invoice import Price, Prices
 from smpp_server.smsc_plan import Account, Habits, Reception
 from smpp_server.smsc_simulator import Simulator
@@ -17,6 +17,7 @@ REFUSALS = {
     "throttle": CommandStatus.ESME_RTHROTTLED,
     "retry": CommandStatus.ESME_RSYSERR,
     "account": CommandStatus.ESME_RINVSRCADR,
+    "session": CommandStatus.ESME_RINVBNDSTS,
     "reject": CommandStatus.ESME_RINVDSTADR,
 }
 
@@ -70,6 +71,7 @@ def build(time: Any, shape: Shape, plan: Plan, wall_s: Callable[[], float]) -> S
         receipt_tlvs=not shape.receipt_text or shape.window > 2,
         receipt_delay_s=shape.receipt_delay_s,
         receipt_first=shape.receipt_first,
+        receipt_state=MessageState.DELIVERED if shape.delivered else MessageState.UNDELIVERABLE,
         retry_s=30,
     )
     return Simulator(

@@ -27,6 +27,7 @@ FAULTS: dict[str, str] = {
     "throttle": "submits are throttled for a while",
     "retry": "submits are put off with ESME_RSYSERR",
     "account": "submits are refused for lack of credit",
+    "session": "submits are refused as if nothing were bound",
     "reject": "submits are refused for good",
     "swallow": "submits are neither billed nor answered, enquire_link is",
     "lose": "submits are billed, their responses lost",
@@ -77,6 +78,7 @@ class Shape:
     receipt_first: bool
     receipt_text: bool
     receipt_delay_s: int
+    delivered: bool  # what receipts say
     start_s: int  # seconds after midnight
 
     @property
@@ -116,32 +118,33 @@ def draw(seed: int, seconds: int = 600) -> Swarm:
 def _shape(chance: Random) -> Shape:
     pick = chance.choice
     long = chance.random() < 0.2
-    tight = chance.random() < 0.3
+    tight = chance.random() < 0.15
     price = OUT_NANOS * (2 if long else 1)
     delay = pick((0, 0, 1, 20, 120))
     return Shape(
         links=pick(("one", "one", "pair", "two")),
         window=pick((1, 2, 3, 10)),
-        tps=pick((0, 0, 1, 2, 10)),
-        per_hour=pick((0, 0, 5, 20)),
-        per_day=pick((0, 0, 0, 12)),
+        tps=pick((0, 0, 0, 1, 2, 10)),
+        per_hour=pick((0, 0, 0, 0, 0, 25)),
+        per_day=pick((0, 0, 0, 0, 0, 0, 12)),
         delay_s=delay,
         spread_s=pick((0, delay // 2)),
         budget_day=price * pick((3, 7)) if tight else 10**11,
-        budget_total=price * pick((5, 9)) if chance.random() < 0.15 else 10**12,
-        funds=price * pick((2, 8)) + 1 if chance.random() < 0.15 else 10**12,
+        budget_total=price * pick((5, 9)) if chance.random() < 0.1 else 10**12,
+        funds=price * pick((2, 8)) + 1 if chance.random() < 0.1 else 10**12,
         max_replies=pick((1, 1, 2)),
         confirm_stop=pick((True, False)),
         response_timeout_s=pick((4, 20)),
         enquire_link_s=pick((30, 60, 120)),
         registered_delivery=pick((0, 1, 1)),
-        max_waiting=pick((100_000, 100_000, 5)),
+        max_waiting=pick((100_000, 100_000, 100_000, 100_000, 5)),
         long=long,
         hex_ids=pick((True, False)),
         hex_receipt_ids=pick((None, True, False)),
         receipt_first=chance.random() < 0.2,
         receipt_text=pick((True, False)),
         receipt_delay_s=pick((0, 2, 60)),
+        delivered=chance.random() < 0.8,
         start_s=pick((36_000, 36_000, 86_100)),
     )
 
