@@ -121,6 +121,10 @@ def within_limits(w: "World") -> Faults:
             segments = sum(n for at, n in sent if at > since)
             if segments > cap:
                 yield f"{segments} segments in a {name}, {cap} allowed"
+    replies = sum(times for (_, kind), times in w.auditor.accepted.items() if kind == "reply")
+    most_replies = w.swarm.shape.per_range
+    if most_replies and replies * w.swarm.shape.segments > most_replies:
+        yield f"{replies} replies to one range in an hour, {most_replies} segments allowed"
     young = now - w.swarm.shape.response_timeout_s + 1e-6  # the server counts in integers
     for line in w.auditor.lines.values():
         count = sum(since > young for since in line.open.values())

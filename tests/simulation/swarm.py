@@ -61,6 +61,7 @@ class Shape:
     tps: int
     per_hour: int
     per_day: int
+    per_range: int  # of replies to one range of numbers in an hour, by its guard
     delay_s: int
     spread_s: int
     budget_day: int
@@ -127,6 +128,7 @@ def _shape(chance: Random) -> Shape:
         tps=pick((0, 0, 0, 1, 2, 10)),
         per_hour=pick((0, 0, 0, 0, 0, 25)),
         per_day=pick((0, 0, 0, 0, 0, 0, 12)),
+        per_range=pick((0, 0, 0, 0, 10)),
         delay_s=delay,
         spread_s=pick((0, delay // 2)),
         budget_day=price * pick((3, 7)) if tight else 10**11,
@@ -192,6 +194,12 @@ text = "fr.N"
 tps_segments = {shape.tps}
 segments_per_hour = {shape.per_hour}
 segments_per_day = {shape.per_day}
+[guard.sender]
+segments_per_hour = 0
+segments_per_day = 0
+[guard.prefix]
+segments_per_hour = {shape.per_range}
+segments_per_day = 0
 [carrier.main]
 rate_card = "rate_card.csv"
 registered_delivery = {shape.registered_delivery}

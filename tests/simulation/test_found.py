@@ -6,7 +6,6 @@ from tests.simulation.test_seeds import holds
 
 FOUND = {
     27: "a commit that was done and said to have failed: its outcomes met rows already settled",
-    68: "an early receipt was taken for that of the sender's other reply, which was unknown",
 }
 
 
