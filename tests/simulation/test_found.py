@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.test_seeds import holds
 
 FOUND = {
-    27: "a commit that was done and said to have failed: its outcomes met rows already settled",
+    14: "a commit that was done and said to have failed: its outcomes met rows already settled",
 }
 
 
