@@ -12,15 +12,7 @@ from routing.records import (
     ReplyState,
 )
 from routing.reply import Posting, ReplyEvent, move
-from routing.standing import (
-    ALL,
-    Finished,
-    Health,
-    HeldReceipt,
-    Pause,
-    Returned,
-    Stored,
-)
+from routing.standing import ALL, Finished, Health, HeldReceipt, Pause, Returned, Stored
 from routing.throttle import EMPTY, HOUR_NS, SECOND_NS, add, advance
 
 PAUSE_FIRST_NS = SECOND_NS
@@ -384,7 +376,12 @@ def _unknown(draft: Draft, settled: _Settled, receipt: Receipt) -> Stored | None
         and stored.number == receipt.number
         and draft.moved.get(stored.reply_id, stored.state) is ReplyState.UNKNOWN
     ]
-    return found[0] if len(found) == 1 else None  # a guess must be unique
+    if len(found) != 1:
+        return None  # a guess must be unique
+    claims = receipt.keys.claims
+    if any(flight.reply.claim in claims for flight in draft.flights.values()):
+        return None  # it may be early, and that of a reply on its way
+    return found[0]
 
 
 def close_aged(draft: Draft) -> None:

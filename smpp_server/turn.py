@@ -69,13 +69,15 @@ class Turn:
         """Take up what the store holds: after a start, or after a failed commit.
 
         Rows found SUBMITTING that memory does not know were either never written to a peer,
-        when this process failed to commit them, or may have been, when another did.
+        when this process failed to commit them, or may have been, when another did. What memory
+        takes to be in flight and the store does not was settled by a commit that was reported as
+        failed: its outcome, which is kept, then meets the row as it is.
         """
         fresh = not self._turns and not self._standing.monotonic_ns
         kind = OutcomeKind.RESTART if fresh else OutcomeKind.NOT_SENT
         missing = [i for i in sorted(loaded.flights) if i not in self._standing.flights]
         self._kept[:0] = [Outcome(reply_id, kind) for reply_id in missing]
-        flights = dict(self._standing.flights)
+        flights = {i: f for i, f in self._standing.flights.items() if i in loaded.flights}
         flights.update((i, loaded.flights[i]) for i in missing)
         self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
         self._last_wall_ns = loaded.last_wall_ns

@@ -152,6 +152,17 @@ def test_a_guess_must_be_unique() -> None:
     assert [done.state.name for done in changes.finished] == ["ACCEPTED", "DELIVERED"]
 
 
+def test_an_early_receipt_is_not_given_to_an_older_reply() -> None:
+    """The sender's first reply is unknown, the second flies: its receipt waits for its id."""
+    world = flying(1, max_replies=2)
+    world.turn(contacts=[world.contact("+33612340001")])
+    world.turn(outcomes=[outcome(1, OutcomeKind.NO_ANSWER)])
+    world.turn(receipts=[world.receipt("33612340001", ReceiptKind.DELIVERED, "m2")])
+    world.turn(outcomes=[outcome(2, OutcomeKind.ACCEPTED)])
+    states = [world.store.rows[number].state for number in (1, 2)]
+    assert states == [ReplyState.UNKNOWN, ReplyState.DELIVERED]
+
+
 def test_a_held_receipt_meets_a_late_response() -> None:
     world = flying(3, max_replies=2)
     world.turn(contacts=[world.contact("+33612340001")])

@@ -14,7 +14,7 @@ from smpp_server.smpp.happenings import Answered
 from smpp_server.smpp.schema import SubmitSmResp
 from smpp_server.store import StoreFailed
 from smpp_server.store.sqlite import SqliteStore
-from tests.store.turns import DAY, SECOND, Bench, acks, configuration, sent
+from tests.store.turns import BIND, DAY, SECOND, Bench, acks, configuration, sent
 
 ANNA, BERT, CARL = "33612340001", "33612340002", "33612340003"
 BOTH = pytest.mark.parametrize("delay_s", [0, 2])
@@ -129,6 +129,28 @@ def test_a_flight_that_never_flew_waits_again(bench: Callable[..., Bench]) -> No
     assert sent(out) == 1
     server.run(server.accepted(out))
     assert list(server.states().values()) == [ReplyState.CLOSED]
+
+
+@pytest.mark.parametrize("status, leave", [(0, 1), (0x58, 2)])
+def test_an_outcome_that_was_stored_and_said_to_be_lost(
+    bench: Callable[..., Bench], status: int, leave: int
+) -> None:
+    """The kept outcome meets a row that has moved on: it changes nothing, and work goes on.
+
+    What was throttled leaves again with the next text; what was accepted does not.
+    """
+    server = bench(0, connect=faulty)
+    first = server.run(server.texts(ANNA))
+    [(token, _)] = first.submits[BIND]
+    order(server, "after")
+    response = SubmitSmResp(message_id="m1", command_status=status)
+    with pytest.raises(StoreFailed):
+        server.run(server.heard(Answered(token, response)))
+    reopen(server)
+    out = server.run(server.texts(BERT))
+    assert (acks(out), sent(out)) == (1, leave)
+    server.run(server.accepted(out))
+    assert list(server.states().values()) == [ReplyState.CLOSED] * 2
 
 
 def test_a_flight_whose_number_is_lost_gives_the_claim_back(bench: Callable[..., Bench]) -> None:
