@@ -43,6 +43,11 @@ class Asked(NamedTuple):
 
     command: Command
 
+    @property
+    def ticket(self) -> int:
+        """Finds the one who waits for the answer."""
+        return self.command.ticket
+
 
 class Explained(NamedTuple):
     """What would happen to a text from `address` to one of our numbers? Answered, never kept."""

@@ -31,6 +31,7 @@ HARD_OCTETS = 32 << 20  # stop reading every bind
 
 DRAIN_LOOK_S = 0.05
 NOTHING_CHANGED = "the store cannot write now; nothing was changed"
+IN_DOUBT = "the store failed while writing this: see smppd status before you repeat it"
 
 Run = Callable[[Callable[[], Any]], "Deferred[Any]"]
 
@@ -240,10 +241,8 @@ class House:
             self.links[name].abort("rebind: submits are not answered as they should be")
         for change in out.alarms:
             self._alarm(change)
-        for ticket, result in out.answers.items():
-            waiting = self._waiting.pop(ticket, None)
-            if waiting is not None:
-                waiting.callback(result)
+        for ticket in [ticket for ticket in out.answers if ticket in self._waiting]:
+            self._waiting.pop(ticket).callback(out.answers[ticket])
         self._wake_in(out.wake_in_ns)
         for bind in binds.values():
             bind.read_on()
@@ -318,12 +317,8 @@ class House:
         self.log("critical", "turn failed", failure=failure)
         if self.store_failures == 1:
             self._alarm(AlarmChange("store_failed", "", True, type(failure.value).__name__))
-        for event in events + self._events:
-            if isinstance(event, ev.Asked | ev.Explained):
-                ticket = event.command.ticket if isinstance(event, ev.Asked) else event.ticket
-                waiting = self._waiting.pop(ticket, None)
-                if waiting is not None:
-                    waiting.callback(NOTHING_CHANGED)
+        self._tell(events, IN_DOUBT)  # a commit may be done although it is reported as failed
+        self._tell(self._events, NOTHING_CHANGED)
         kept, self._events, self._octets = self._events, [], 0
         self.turn.keep(kept)
         stops = []
@@ -332,6 +327,12 @@ class House:
             stops += link.stop()
         wait_s = min(REOPEN_MOST_S, 1 << min(self.store_failures - 1, 6))
         DeferredList(stops).addCallback(lambda _: self._try_in(wait_s))
+
+    def _tell(self, events: list[ev.Event], sentence: str) -> None:
+        """Answer those who asked for something in a turn that was not stored."""
+        for event in events:
+            if isinstance(event, ev.Asked | ev.Explained) and event.ticket in self._waiting:
+                self._waiting.pop(event.ticket).callback(sentence)
 
     def _try_in(self, wait_s: int) -> None:
         until_ns = self.monotonic_ns() + wait_s * 10**9
