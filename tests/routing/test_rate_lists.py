@@ -141,6 +141,12 @@ def test_bad_lines(lines: list[str], columns: dict[str, str], told: list[str]) -
     assert wrong(*lines, **columns) == told
 
 
+def test_a_header_longer_than_any_sheets() -> None:
+    rows, faults = parse_rows(["x" * 200_000, "33,1"], "EUR")
+    assert rows == () and [fault.line for fault in faults] == [1]
+    assert faults[0].message.startswith("not readable as CSV (field larger than field limit")
+
+
 def test_a_line_like_one_before_is_read_the_same() -> None:
     """What a line says but for prefix and price is remembered; what is wrong is told each time."""
     lines = ("Code,MCC,Rate", "33,208,0.05", "34,208,0.05", ",208,0.05", "x,208,0.05", "35,20,0.05")
