@@ -78,11 +78,11 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
     segments, nanos = _cost(draft, number.text_id)
-    breaker = draft.breaker
-    silence = breaker.refuses(contact, found is not None) if breaker is not None else None
+    breaker, before = draft.breaker, found is not None and found[1].replies > 0
+    silence = breaker.refuses(contact, before) if breaker is not None else None
     limit = None if silence else draft.guards.admit(contact, one_only, counted, segments, nanos)
     if breaker is not None:
-        breaker.fresh(contact, nanos, limit is not None)
+        breaker.asked(contact, nanos, before, limit is not None)
     silence = silence or limit
     if silence is None:
         _answer(draft, contact, keys, number, found, claim)

@@ -24,6 +24,7 @@ def judge(draft: Draft) -> None:
         home = draft.rules.plan.home if abroad else ""
         since_ns = draft.now.wall_ns - (WINDOW + 1) * MINUTE_NS
         draft.changes.sweep = Sweep(prefixes, home, draft.next_id, since_ns, 0)
+        draft.wake_in(0)
 
 
 def told(draft: Draft, before: Step, figures: str) -> None:

@@ -23,6 +23,7 @@ RANGES = 12  # kept a minute: any range with more than a thirteenth of its sende
 SLOT_LETTERS = 1024  # a stored minute is padded to this, so that its row never grows
 HEAD_LETTERS = 1024
 BLANK = " " * SLOT_LETTERS
+NO_PLAN = 1 << 100
 
 
 class Step(IntEnum):
@@ -48,8 +49,8 @@ class Figures(NamedTuple):
     repeated: int = 0  # of senders who had their reply
     fresh: int = 0  # of senders to be answered ...
     stopped: int = 0  # ... and those of them who met a limit
-    nanos: int = 0  # price of what was promised, or refused by the breaker alone
-    abroad_nanos: int = 0  # ... to other countries than the home country
+    home_nanos: int = 0  # price of what was promised, or refused by the last steps, at home ...
+    abroad_nanos: int = 0  # ... and to other countries
     ranges: tuple[tuple[bytes, str, int], ...] = ()  # (pseudonym, label, first-time senders)
 
 
@@ -68,25 +69,31 @@ class Verdict(NamedTuple):
     abroad: bool  # other countries are
 
 
-def judge(figures: Figures, rules: BreakerRules, budget_nanos: int | None) -> Verdict:
-    """The step that the figures of ten minutes ask for."""
+def judge(
+    figures: Figures, last: Figures, now: Step, rules: BreakerRules, budget_nanos: int | None
+) -> Verdict:
+    """The step that the figures of ten minutes, and of the `last` of them alone, ask for."""
     step = Step.OPEN
-    fresh, nanos = figures.fresh, figures.nanos
-    over = budget_nanos is not None and nanos * 100 > budget_nanos * rules.spend_percent
+    fresh, spent = figures.fresh, figures.home_nanos + figures.abroad_nanos
+    plan = budget_nanos * rules.spend_percent if budget_nanos is not None else NO_PLAN
+    over = spent * 100 > plan
     if over or fresh >= rules.fresh:
         step = Step.SLOWER
     many = figures.contacts >= rules.least
     if many and figures.repeated * 100 > figures.contacts * rules.repeated_percent:
         step = Step.FIRST_TIME
-    abroad = over and figures.abroad_nanos * 2 > nanos
+    abroad = over and figures.abroad_nanos * 2 > spent
     if abroad:
         step = Step.HOME
     # A range is heavy with a tenth of the newcomers: real ones spread over thousands of ranges.
     heavy = tuple(r for r in figures.ranges if r[2] * 10 >= max(fresh, rules.least * 2))
     share = max(sum(count for _, _, count in heavy), figures.stopped)
-    if fresh >= rules.least and share * 100 > fresh * rules.range_percent:
-        return Verdict(Step.STOP if over else max(step, Step.FIRST_TIME), heavy, abroad)
-    return Verdict(step, (), abroad)
+    if fresh < rules.least or share * 100 <= fresh * rules.range_percent:
+        return Verdict(step, (), abroad)
+    # Only money that still leaves, after what the step now taken refuses, leads to a hold.
+    leaves = last.home_nanos + (last.abroad_nanos if now < Step.HOME else 0)
+    worst = Step.STOP if over and leaves * WINDOW * 100 > plan else Step.FIRST_TIME
+    return Verdict(max(step, worst), heavy, abroad)
 
 
 def tell(figures: Figures) -> str:
@@ -147,21 +154,23 @@ class Breaker:
             return Silence.ATTACK
         return None
 
-    def fresh(self, contact: Contact, nanos: int, stopped: bool) -> None:
-        """A contact that asked for a reply at this price; `stopped`: it met a limit."""
+    def asked(self, contact: Contact, nanos: int, answered_before: bool, stopped: bool) -> None:
+        """A contact that asked for a reply at this price; `stopped`: it met a limit.
+
+        What an attacked range asks for is refused and costs nothing; it leads no further down.
+        """
         counts = self._counts
         counts[0] += contact.part == 1
-        counts[2] += 1
-        if stopped:
-            counts[3] += 1
-        else:
-            counts[4] += nanos
-            if contact.country != self._home:
-                counts[5] += nanos
-        # The heavy ones stay, by the counting of Misra and Gries (1982): too low, never too high.
-        ranges = self._ranges
         assert contact.keys is not None, "who may be answered has keys"
         prefix = contact.keys.prefix
+        if not (stopped or prefix in self.attacked):
+            counts[4 if contact.country == self._home else 5] += nanos
+        if answered_before:
+            return
+        counts[2] += 1
+        counts[3] += stopped
+        # The heavy ones stay, by the counting of Misra and Gries (1982): too low, never too high.
+        ranges = self._ranges
         count = ranges.get(prefix)
         if count is not None:
             ranges[prefix] = count + 1
@@ -179,10 +188,11 @@ class Breaker:
             return None
         self._judged = self._minute
         since = self._minute - WINDOW
+        last = _read(self._kept.slots.get(self._minute - 1, ""))
         figures = add(
             _read(text) for m, text in self._kept.slots.items() if since <= m < since + WINDOW
         )
-        verdict = judge(figures, self._rules, budget_nanos)
+        verdict = judge(figures, last, self.step, self._rules, budget_nanos)
         if not self.by_hand:
             self._move(verdict)
         return figures, verdict
@@ -199,6 +209,7 @@ class Breaker:
             self._calm_ns = now
         elif now - self._calm_ns >= CALM_NS:
             self._take(Step(step - 1))
+            self._calm_ns = now
 
     def _take(self, step: Step) -> None:
         self.step, self.since_ns, self._calm_ns = step, self._wall_ns, 0

@@ -1,5 +1,6 @@
 """Tables that are played: one line an event, and what came of it."""
 
+import re
 from itertools import groupby
 
 from routing.money import parse_nanos
@@ -29,15 +30,17 @@ def play(world: World, table: str) -> None:
         act(world, what.split())
         world.settle()
         said, world.said = world.said, []
-        found.append(f"{when} {' '.join(what.split())} → {', '.join(_short(said)) or '-'}")
+        found.append(f"{when} {' '.join(what.split())} → {_short(said) or '-'}")
     wanted = [" ".join(line.split()) for line in lines]
     assert found == wanted, "\n".join(["it came to", *found])
 
 
-def _short(said: list[str]) -> list[str]:
+def _short(said: list[str]) -> str:
     """What was said again and again is said once and counted."""
+    said = ["cancels" if words.endswith(": breaker") else words for words in said]
     runs = [(words, len(list(run))) for words, run in groupby(said)]
-    return [f"{words} x{n}" if n > 1 else words for words, n in runs]
+    told = ", ".join(f"{words} x{n}" if n > 1 else words for words, n in runs)
+    return re.sub(r"alarm attack (\S+) ends, alarm attack (\S+)\b", r"attack \1 to \2", told)
 
 
 def act(world: World, words: list[str]) -> None:
@@ -72,6 +75,13 @@ def act(world: World, words: list[str]) -> None:
             world.crowd += int(count)
             people = [f"{address}{i:04}" for i in range(first, world.crowd)]
             world.turn(contacts=[world.contact(each, "".join(to)) for each in people])
+        case [count, "from", "everywhere", "text"]:  # as many people, each of a range of their own
+            first = world.crowd
+            world.crowd += int(count)
+            people = [f"+336{i:04}{i:04}" for i in range(first, world.crowd)]
+            world.turn(contacts=[world.contact(each) for each in people])
+        case [count, "times", address, "texts"]:
+            world.turn(contacts=[world.contact(address) for _ in range(int(count))])
         case [address, "stops", *to]:
             world.turn(contacts=[world.contact(address, "".join(to), stop=True)])
         case _:

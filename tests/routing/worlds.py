@@ -261,7 +261,8 @@ class World:
         for link in changes.effects.rebind:
             say(f"rebind {link}")
         for alarm in changes.effects.alarms:
-            say(f"alarm {alarm.code}" + ("" if alarm.begins else " ends"))
+            subject = f" {alarm.subject}" if alarm.code == "attack" else ""
+            say(f"alarm {alarm.code}{subject}" + ("" if alarm.begins else " ends"))
         for told in changes.effects.answers.values():
             if told != "done":
                 say(str(told))
