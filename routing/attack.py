@@ -18,9 +18,9 @@ def judge(draft: Draft) -> None:
         return
     draft.figures, verdict = found
     told(draft, before, tell(draft.figures))
-    prefixes = tuple(breaker.attacked)
+    prefixes = tuple(breaker.attacked) if verdict.attacked else ()
     abroad = verdict.abroad and breaker.step >= Step.HOME
-    if draft.known.sweep is None and (verdict.attacked or abroad):
+    if draft.known.sweep is None and (prefixes or abroad):
         home = draft.rules.plan.home if abroad else ""
         since_ns = draft.now.wall_ns - (WINDOW + 1) * MINUTE_NS
         draft.changes.sweep = Sweep(prefixes, home, draft.next_id, since_ns, 0)

@@ -71,10 +71,7 @@ class Draft:
         self.guards = Guards(
             rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
         )
-        self.breaker = None
-        if rules.breaker is not None:
-            plan = rules.plan
-            self.breaker = Breaker(rules.breaker, known.breaker, plan.home, plan.homes, now.wall_ns)
+        self.breaker = breaker_of(rules, known, now)
         self.figures = standing.figures
         self.flights = dict(standing.flights)
         self.claims: dict[ClaimKey, Claim] = {}
@@ -321,6 +318,13 @@ class Draft:
             monotonic_ns=self.now.monotonic_ns,
         )
         return changes
+
+
+def breaker_of(rules: Rules, known: Known, now: Now) -> Breaker | None:
+    """The breaker, if one is configured."""
+    if rules.breaker is None:
+        return None
+    return Breaker(rules.breaker, known.breaker, rules.plan.home, rules.plan.homes, now.wall_ns)
 
 
 def largest_text(rules: Rules) -> int:

@@ -94,7 +94,8 @@ def status_lines(value: Mapping[str, Any]) -> list[str]:
     for link in value["links"]:
         lines += link_lines(link)
     lines += ["", *money_lines(value["money"]), "", *queue_lines(value)]
-    lines += ["", *breaker_lines(value["breaker"])]
+    if value.get("breaker"):
+        lines += ["", *breaker_lines(value["breaker"])]
     if value["alarms"]:
         lines += ["", *alarm_lines(value["alarms"])]
     return lines

@@ -16,7 +16,7 @@ from smpp_server.cli import COMMANDS, group
 from smpp_server.cli.place import state_directory
 from smpp_server.cli.plugin import judge
 from smpp_server.cli.report import caps, dearest
-from smpp_server.cli.show import amount, columns, count, span, status_lines
+from smpp_server.cli.show import amount, breaker_lines, columns, count, span, status_lines
 from smpp_server.config import load
 from tests.server.configs import BASE, changed, write
 from tests.web.houses import Lodge
@@ -220,6 +220,29 @@ def test_hold_and_release(lodge: Lodge) -> None:
     assert smppd("release", *at).exit_code == 1
     wrong = smppd("hold", "mian", *at)
     assert (wrong.exit_code, 'did you mean "main"?' in wrong.stderr) == (1, True)
+
+
+def test_the_breaker_is_looked_at_and_overruled(lodge: Lodge) -> None:
+    at = ("--state-dir", lodge.config.server.state_dir)
+    assert smppd("breaker", "show", *at).output.startswith("breaker: open")
+    assert smppd("breaker", "hold", *at).output.startswith("The breaker holds all replies.")
+    shown = smppd("breaker", "show", *at).output
+    assert shown.startswith("breaker: hold since 20") and ", by an operator\n" in shown
+    assert "10 minutes: 0 contacts" in smppd("status", *at).output
+    assert "! attack hold since" in smppd("status", *at).output
+    assert smppd("breaker", "release", *at).output == "The breaker is open.\n"
+    assert "the breaker is open" in smppd("breaker", "release", *at).stderr
+
+
+def test_what_the_breaker_saw_is_told() -> None:
+    seen = {"step": "first-time", "since": "now", "by_hand": False, "figures": "10 minutes: 9",
+            "attacked": ["FR 612"], "sweeping": True}  # fmt: skip
+    assert [line.strip() for line in breaker_lines(seen)][1:] == [
+        "10 minutes: 9",
+        "attacked: FR 612",
+        "replies that wait for the attack are being cancelled",
+    ]
+    assert breaker_lines(seen | {"step": ""}) == ["breaker: off"]
 
 
 def test_the_clock_is_accepted_only_when_it_is_doubted(lodge: Lodge) -> None:

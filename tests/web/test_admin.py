@@ -84,6 +84,17 @@ def test_hold_and_release(lodge: Lodge) -> None:
     assert (wrong.status, wrong.value) == (400, {"error": sentence})
 
 
+def test_the_breaker_is_overruled(lodge: Lodge) -> None:
+    shown = lodge.post("/breaker", action="hold").value
+    assert shown == {"result": "done"}
+    breaker = lodge.get("/status").value["breaker"]
+    assert (breaker["step"], breaker["by_hand"]) == ("hold", True)
+    assert lodge.post("/breaker", action="release").value == {"result": "done"}
+    again = lodge.post("/breaker", action="release")
+    assert (again.status, again.value) == (409, {"error": "the breaker is open"})
+    assert lodge.post("/breaker", action="open").status == 400
+
+
 def test_a_clock_that_jumped_is_accepted_only_when_told(lodge: Lodge) -> None:
     lodge.clocks.wall = WALL_NS + 100 * 24 * 3600 * 10**9
     assert lodge.post("/hold").status == 200
