@@ -53,6 +53,11 @@ segments_per_day = {guard_segments}
 [guard.home]
 segments_per_hour = {guard_segments}
 segments_per_day = {guard_segments}
+[breaker]
+repeated_percent = 100
+range_percent = 100
+fresh_senders = {guard_segments}
+spend_percent = 100
 [campaign.default]
 delay_s = 0
 spread_s = 0
