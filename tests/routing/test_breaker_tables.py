@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing import attack
 from routing.abuse import BreakerRules, Caps, GuardRules
 from routing.breaker import MINUTE_NS, Breaker, Figures, Kept, Step, judge, tell
 from routing.records import Contact
+from routing.standing import Sweep
 from routing.throttle import DAY_NS
 from tests.routing.plays import play
 from tests.routing.shapes import PLAN
@@ -262,3 +264,53 @@ def test_two_days_of_a_genuine_wave_are_not_harmed(seed: int) -> None:
         head, slots = breaker.kept()
         recent = {m: text for m, text in kept.slots.items() if m > wall_ns // MINUTE_NS - 12}
         kept = Kept(head or kept.head, recent | slots)
+
+
+def test_a_sweep_goes_on_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opted out in the same turn is cancelled once; the next turn looks at the next replies."""
+    monkeypatch.setattr(attack, "SWEPT_MOST", 3)
+    here = world()
+    people = [f"+3361234{i:04}" for i in range(3)]
+    here.turn(contacts=[here.contact(each) for each in people])
+    prefix = here.store.rows[1].reply.prefix
+    here.store.sweep = Sweep((prefix,), "", 9, 0, 0)
+    here.said.clear()
+    here.turn(contacts=[here.contact(people[0], stop=True)])
+    assert here.said[1:] == [
+        "cancelled 0000: opt-out",
+        "cancelled 0001: breaker",
+        "cancelled 0002: breaker",
+    ]
+    assert here.store.sweep == Sweep((prefix,), "", 9, here.wall_ns, 3)
+    assert here.changes.effects.wake_in_ns == 0
+    here.turn()
+    assert here.store.sweep is None
+
+
+def test_the_heavy_ranges_of_a_minute_stay_among_many() -> None:
+    """Thirty light ranges come between: the heavy one is counted too low, but it is there."""
+    breaker = Breaker(BreakerRules(), Kept(), "FR", PLAN.homes, DAY_NS)
+    for i in range(30):
+        for msisdn in ("33612340001", f"336{i:04}0001"):
+            contact = Contact((1, 1, 1), "n", msisdn, "FR", keys_of(msisdn), None, False)
+            breaker.asked(contact, 1, False, False)
+    later = Breaker(BreakerRules(), breaker.kept(), "FR", PLAN.homes, DAY_NS + MINUTE_NS)
+    judged = later.judge(None)
+    assert judged is not None
+    [(label, count)] = [(label, n) for _, label, n in judged[0].ranges if n > 2]
+    assert label == "FR 612" and 20 <= count <= 31
+
+
+def test_a_second_reply_waits_until_the_attack_is_over() -> None:
+    play(
+        world(max_replies=2),
+        """
+        10:00  +33612340001 texts           → waits until 11:00
+        10:00  30 times +33612340002 texts  → silent: replied already x28, waits until 11:00 x2
+        10:02  -                            → alarm attack slower, attack slower to first-time
+        10:03  +33612340001 texts           → silent: attack
+        10:03  +33612340003 texts           → waits until 11:33
+        10:22  -                            → attack first-time to slower, alarm attack slower ends
+        10:23  +33612340001 texts           → waits until 11:23
+        """,
+    )
