@@ -231,6 +231,8 @@ class Limits:
     tps_segments: int = 0
     segments_per_hour: int = 0
     segments_per_day: int = 0
+    segments_per_month: int = 0  # 30 days
+    tps_seconds: int = 1  # `tps_segments` may pass in every so many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +267,8 @@ class LinkRule:
     name: str
     carrier: str
     limits: Limits
+    share_percent: int = 100  # of a day's segments of all links, at most
+    error_percent: int = 50  # of its last submits may fail before healthy links go first
 
 
 @dataclass(frozen=True, slots=True)

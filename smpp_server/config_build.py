@@ -68,7 +68,10 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
             for name, table in file.carrier.items()
         },
         links={
-            name: LinkRule(name, table.carrier, _limits(table)) for name, table in file.link.items()
+            name: LinkRule(
+                name, table.carrier, _limits(table), table.share_percent, table.error_percent
+            )
+            for name, table in file.link.items()
         },
         texts=replies.texts,
         plan=plan,
@@ -250,7 +253,14 @@ def _caps(table: GuardTable) -> Caps:
 
 
 def _limits(table: LimitTable) -> Limits:
-    return Limits(table.tps_segments, table.segments_per_hour, table.segments_per_day)
+    segments, _, seconds = str(table.tps_segments).partition("/")
+    return Limits(
+        int(segments),
+        table.segments_per_hour,
+        table.segments_per_day,
+        table.segments_per_month,
+        int(seconds or 1),
+    )
 
 
 def _outcomes(carrier: CarrierTable) -> dict[int, OutcomeKind]:

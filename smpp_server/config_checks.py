@@ -17,6 +17,7 @@ STATUS_CLASSES: Final = ("pause", "retry", "session", "account", "refused")
 _DELAY_MIN: Final = 60
 _TON_ALPHANUMERIC: Final = 5
 _LONGEST_NAME: Final = 11  # characters of an alphanumeric source
+_ALL_PERCENT: Final = 100
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
 _TLS_KEYS: Final = ("ca_directory", "certificate_name", "client_certificate", "private_key")
@@ -187,6 +188,11 @@ def _number(sight: Sight, name: str) -> Iterator[Fault]:
     yield from _refers(sight, (*where, "links"), "link", number.links, sight.file.link)
     if len(set(number.links)) < len(number.links):
         yield sight.fault(*where, "links", says="a link stands twice")
+    shares = sum(sight.file.link[link].share_percent for link in number.links
+                 if link in sight.file.link)  # fmt: skip
+    if 0 < shares < _ALL_PERCENT:
+        says = f"share_percent of these links adds up to {shares}: replies would wait for no reason"
+        yield sight.fault(*where, "links", says=says)
     yield from _number_text(sight, name)
     source = number.source
     if source is None and len(number.msisdn) <= SHORT_CODE_DIGITS:

@@ -1,5 +1,6 @@
 """The keys of server.toml and replies.toml: their types, bounds and defaults, as data."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -11,6 +12,14 @@ from routing.rate_rows import day_ns
 def _day(text: str) -> str:
     day_ns(text)
     return text
+
+
+def _tps(value: Any) -> int | str:
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,6}/[1-9][0-9]{0,4}", value):
+        return value
+    raise ValueError('write segments a second, or a ratio in quotes: "1/2" is one in two seconds')
 
 
 def _amount(value: Any) -> int:
@@ -26,6 +35,7 @@ Limit = Annotated[int, Field(ge=0)]  # 0: no limit
 Guarded = Annotated[int, Field(ge=0, le=1_000_000_000)]  # 0: no limit
 GuardedOne = Annotated[int, Field(ge=0, le=1_000_000)]  # of a sender or a range
 GuardedMoney = Annotated[Nanos, Field(le=400_000 * 10**9)]
+Tps = Annotated[int | str, BeforeValidator(_tps)]  # "1/2": one in two seconds
 Percent = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 TimerSeconds = Annotated[int, Field(ge=1, le=86_400)]
@@ -163,9 +173,10 @@ class SourceTable(Table):
 class LimitTable(Table):
     """Segments that may pass; 0 sets no limit."""
 
-    tps_segments: Limit = 0
+    tps_segments: Tps = 0
     segments_per_hour: Limit = 0
     segments_per_day: Limit = 0
+    segments_per_month: Limit = 0
 
 
 class NumberTable(LimitTable):
@@ -217,6 +228,8 @@ class LinkTable(LimitTable):
     addr_ton: Octet = 0
     addr_npi: Octet = 0
     window: Annotated[int, Field(ge=1, le=10_000)] = 10
+    share_percent: Percent = 100
+    error_percent: Percent = 50
     tls: bool = False
     ca_directory: str = ""
     certificate_name: str = ""

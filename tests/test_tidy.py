@@ -25,7 +25,7 @@ LEVELS = {
     4: "routing.standing events, smsc_receipts smsc_noise smsc_chance,"
     "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
-    " routing.cards routing.attack,"
+    " routing.cards routing.attack routing.pace routing.ways,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
     7: "turn rates",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from routing.money import format_nanos
+from routing.route import RECENT
 from smpp_server.cli import client, show
 from smpp_server.cli.place import DEFAULTS, Sentence, config_path, state_directory
 from smpp_server.web import SOCKET
@@ -102,6 +103,6 @@ def _way(way: Mapping[str, Any]) -> str:
     else:
         price = format_nanos(way["price_nanos"])
         price += "" if way["exact"] else " at most"
-    state = "bound" if way["bound"] else "not bound"
-    held = f", held: {way['held']}" if way["held"] else ""
-    return f"{way['link']} ({way['carrier']}), {price}, {state}{held}"
+    failed = f", {way['failed']} of its last {RECENT} failed" if way["failed"] else ""
+    why = f"chosen: {way['why']}" if way["chosen"] else way["why"]
+    return f"{way['link']} ({way['carrier']}), {price}{failed}, {why}"

@@ -133,16 +133,18 @@ def caps(config: Config, number: OurNumber) -> tuple[int, int]:
         [link.limits for link in links],
         [carrier.limits for carrier in carriers],
     )
-    hours = [_sum([_least(one.segments_per_hour, one.tps_segments * 3600) for one in group])
-             for group in groups]  # fmt: skip
+    hours = [_sum([_hour(one) for one in group]) for group in groups]
     hour = _least(*hours)
     days = [_sum([_day(one) for one in group]) for group in groups]
     return hour, _least(*days, hour * 24)
 
 
+def _hour(limits: Limits) -> int:
+    return _least(limits.segments_per_hour, limits.tps_segments * 3600 // limits.tps_seconds)
+
+
 def _day(limits: Limits) -> int:
-    hour = _least(limits.segments_per_hour, limits.tps_segments * 3600)
-    return _least(limits.segments_per_day, hour * 24)
+    return _least(limits.segments_per_day, _hour(limits) * 24)
 
 
 def _least(*limits: int) -> int:

@@ -50,6 +50,8 @@ class Shape:
     numbers: Mapping[str, tuple[str, ...]] | None = None  # name → links
     links: Mapping[str, str] | None = None  # name → carrier
     limits: Mapping[str, Limits] | None = None  # scope → limits
+    shares: Mapping[str, int] | None = None  # link → percent of a day's segments
+    error_percent: int = 50
     cards: Mapping[str, RateCard] | None = None  # carrier → card
     campaigns: Mapping[str, str] | None = None  # number → campaign
     billed: Sequence[str] = ()  # carriers that bill refused submits
@@ -118,7 +120,13 @@ def rules_of(shape: Shape) -> Rules:
             for name in carriers.values()
         },
         links={
-            name: LinkRule(name, carrier, limits.get(f"link/{name}", none))
+            name: LinkRule(
+                name,
+                carrier,
+                limits.get(f"link/{name}", none),
+                (shape.shares or {}).get(name, 100),
+                shape.error_percent,
+            )
             for name, carrier in carriers.items()
         },
         texts={
