@@ -298,15 +298,15 @@ class _Settled:
         self.by_message: dict[tuple[str, str], Stored] = {}
         self.unknown_of: dict[bytes, list[Stored]] = {}
         self.flying = {flight.carrier for flight in draft.flights.values()}
-        for reply_id, was, state, message_id, _ in draft.changes.finished:
+        for reply_id, _, state, message_id, _ in draft.changes.finished:
             flight = draft.standing.flights.get(reply_id)
-            if was is not SUBMITTING or flight is None:
+            stored = _stored_as(flight, state) if flight else draft.known.stored.get(reply_id)
+            if stored is None:
                 continue
-            stored = _stored_as(flight, state)
             if state is ReplyState.UNKNOWN:
                 self.unknown_of.setdefault(stored.claim, []).append(stored)
-            elif message_id and draft.rules.carriers[flight.carrier].receipts:
-                self.by_message[flight.carrier, message_id] = stored
+            elif message_id and draft.rules.carriers[stored.carrier].receipts:
+                self.by_message[stored.carrier, message_id] = stored
 
 
 def note(draft: Draft, receipts: list[Receipt]) -> None:

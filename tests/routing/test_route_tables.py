@@ -125,7 +125,7 @@ def test_a_link_whose_submits_fail_comes_last_and_is_tried_now_and_then() -> Non
         10:00:30 +33612340004 texts    → sends 0004 by spare
         10:00:30 operator hold spare   → -
         10:00:40 +33612340005 texts    → sends 0005 by main
-        10:00:40 operator release spare→ -
+        10:00:40 operator release spare → -
         10:00:50 main answers accepted → -
         10:00:50 +33612340006 texts    → sends 0006 by spare
         10:01    -                     → sends 0001 by spare
