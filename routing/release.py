@@ -42,23 +42,40 @@ def _lanes(draft: Draft) -> list[Lane]:
 def _queue(draft: Draft, lane: Lane) -> Queue:
     """The lane's due replies, stored ones first. Fresh ones for later are put in the store."""
     now = draft.now.wall_ns
-    gone = draft.gone
+    gone, quiet = draft.gone, draft.now.quiet
     queue: Queue = []
     for reply in draft.known.due.get(lane, ()):
         if reply.due_ns > now:
             draft.wake_in(reply.due_ns - now)
             break
         if reply.id not in gone:
-            queue.append((reply, True))
+            later = _after_quiet(draft, reply) if quiet else None
+            if later is None:
+                queue.append((reply, True))
+            else:
+                draft.changes.postponed.append(later)
+                draft.wake_in(0)  # one more could be read in its place
     for reply in draft.fresh.get(lane, ()):
         if reply.id in gone:
             continue
+        if reply.due_ns <= now and quiet:
+            reply = _after_quiet(draft, reply) or reply
         if reply.due_ns <= now:
             queue.append((reply, False))
         else:
             draft.changes.waiting_new.append(reply)
     queue.reverse()
     return queue
+
+
+def _after_quiet(draft: Draft, reply: Reply) -> Reply | None:
+    """The reply with a later due time while its country sleeps, None when it may leave now."""
+    until_ns = draft.now.quiet.get(reply.country)
+    if until_ns is None:
+        return None
+    age_ns = draft.rules.campaigns[reply.campaign].reply_max_age_ns
+    due_ns = min(until_ns, reply.created_ns + age_ns)
+    return reply._replace(due_ns=due_ns) if due_ns > draft.now.wall_ns else None
 
 
 def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> bool:

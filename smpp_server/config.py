@@ -99,6 +99,7 @@ class _Reader:
             rates=rates,
             cards=cards,
             warnings=tuple(sorted(self.warnings)),
+            quiet=build.quiet(file),
         )
 
     def _across(self, sight: Sight, rates: Mapping[str, RateCard]) -> dict[str, Secret]:

@@ -41,6 +41,7 @@ from smpp_server.config_records import (
     MINUTE_NS,
     SECOND_NS,
     LinkConfig,
+    QuietHours,
     Secret,
     ServerConfig,
     Source,
@@ -102,6 +103,20 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
         breaker=_breaker(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
+
+
+def quiet(file: ServerFile) -> dict[str, QuietHours]:
+    """Country → the hours in which it gets no replies."""
+
+    def minutes(time: str) -> int:
+        return int(time[:2]) * 60 + int(time[3:])
+
+    return {
+        country: QuietHours(
+            minutes(table.begins), minutes(table.ends), table.zone or file.time.zone
+        )
+        for country, table in file.quiet.items()
+    }
 
 
 def server(file: ServerFile, state_dir: Path) -> ServerConfig:

@@ -39,7 +39,7 @@ class Sight(NamedTuple):
 
 def all_checks(sight: Sight) -> Iterator[Fault]:
     """Every fault that only shows when tables are read together, except prices and passwords."""
-    yield from _zone(sight)
+    yield from _zones(sight)
     yield from _privacy(sight)
     yield from _guards(sight)
     for name in sight.file.campaign:
@@ -120,13 +120,19 @@ def _refers(
             yield _unknown(sight, where, kind, name, tables)
 
 
-def _zone(sight: Sight) -> Iterator[Fault]:
-    zone = sight.file.time.zone
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = zoneinfo.available_timezones()
-        yield _unknown(sight, ("time", "zone"), "time zone", zone, known)
+def _zones(sight: Sight) -> Iterator[Fault]:
+    zones: dict[KeyPath, str] = {("time", "zone"): sight.file.time.zone}
+    for country, table in sight.file.quiet.items():
+        if table.zone:
+            zones["quiet", country, "zone"] = table.zone
+        if country not in sight.plan.homes:
+            yield _unknown(sight, ("quiet", country), "country", country, ())
+    for where, zone in zones.items():
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            known = zoneinfo.available_timezones()
+            yield _unknown(sight, where, "time zone", zone, known)
 
 
 def _privacy(sight: Sight) -> Iterator[Fault]:

@@ -54,6 +54,7 @@ LANGUAGE = r"^[a-z]{2}\Z"
 MSISDN = r"^[1-9][0-9]{2,14}\Z"
 PREFIX = r"^[1-9][0-9]{0,8}\Z"
 VALIDITY = r"^([0-9]{12}000R)?\Z"
+TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
 DAY = r"^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 NETWORK = r"^[2-7][0-9]{2}([0-9]{2,3})?\Z"
 PATTERNS = {
@@ -64,6 +65,7 @@ PATTERNS = {
     CURRENCY: "a currency is three capital letters (ISO 4217), as EUR",
     LANGUAGE: "a language is two small letters (ISO 639), as fr",
     MSISDN: 'write 3 to 15 digits, international form without "+" or "00"',
+    TIME: 'write a time of day in quotes, as in "22:00"',
     DAY: 'write a day in quotes, as in "2026-11-24"',
     NETWORK: 'write an MCC, or MCC and MNC, as in "208" or "20801" (ITU-T E.212)',
     PREFIX: 'write the first 1 to 9 digits of numbers, without "+" or "00"',
@@ -109,6 +111,14 @@ class TimeTable(Table):
     zone: str = "UTC"
     clock_step_max_h: Count = 6
     downtime_max_days: Days = 30
+
+
+class QuietTable(Table):
+    """[quiet.COUNTRY]: no replies from a time of day to another; equal ones: no quiet hours."""
+
+    begins: Annotated[str, Field(pattern=TIME, alias="from")] = "00:00"
+    ends: Annotated[str, Field(pattern=TIME, alias="to")] = "00:00"
+    zone: str = ""  # "": that of [time]
 
 
 class ConversionTable(Table):
@@ -342,6 +352,7 @@ class ServerFile(Table):
     loop: LoopTable = LoopTable()
     guard: GuardTables = GuardTables()
     breaker: BreakerTable = BreakerTable()
+    quiet: dict[Country, QuietTable] = {}
     campaign: Annotated[dict[Name, CampaignTable], Field(min_length=1)]
     number: Annotated[dict[Name, NumberTable], Field(min_length=1)]
     carrier: Annotated[dict[Name, CarrierTable], Field(min_length=1)]

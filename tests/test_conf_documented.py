@@ -72,7 +72,7 @@ PLAIN = """
     addr_ton addr_npi segments_per_hour segments_per_day segments_per_month
     contacts_per_hour contacts_per_day within_s most connect_timeout_s bind_timeout_s
     unbind_timeout_s ca_directory certificate_name client_certificate private_key
-    password_file password_env
+    password_file password_env to
     retry_statuses session_statuses account_statuses refused_statuses
 """.split()
 

@@ -27,7 +27,7 @@ LEVELS = {
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards routing.attack routing.pace routing.ways,"
     "routing.reconcile, config_* numbering_plan, phrases",
-    6: "routing.explain, config, vault, masking, backoff, recognise, store, compose",
+    6: "routing.explain, config, vault, masking, backoff, quiet, recognise, store, compose",
     7: "turn rates",
     8: "store.sqlite store.sqlite_*, store.postgres store.postgres_*, esme esme_bind connect,"
     "alarms, logs log_fields, web web.* admin, smsc_simulator smsc_plan smsc_mailbox smsc_bind"

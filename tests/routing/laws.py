@@ -123,6 +123,12 @@ def shares_hold(story: Story, turn: Turn) -> None:
             carried[link] += sent.flight.reply.segments
 
 
+def quiet_is_kept(story: Story, turn: Turn) -> None:
+    """Nothing leaves to a country that sleeps."""
+    for submit in turn.changes.effects.submits:
+        assert turn.changes.standing.flights[submit.reply_id].reply.country not in turn.now.quiet
+
+
 def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
     """At most max_replies in a claim's period, and one confirmation of a STOP, ever."""
     rows = story.store.rows.values()
@@ -186,6 +192,7 @@ LAWS: tuple[Law, ...] = (
     every_day_has_its_own,
     throttles_hold,
     shares_hold,
+    quiet_is_kept,
     a_claim_is_answered_once,
     silence_is_kept,
     an_unknown_is_never_sent_again,

@@ -71,6 +71,7 @@ OPTIONS: dict[str, SearchStrategy[Any]] = {
     "confirm_stop": st.booleans(),
     "campaigns": st.just({"lourd": "other"}),
     "limits": LIMITS,
+    "quiet": st.sampled_from([{"FR": (0, 600 + 20)}, {"FR": (601, 600 + 90), "DE": (0, 1)}]),
     "shares": st.sampled_from([{"main": 60, "spare": 40}, {"main": 30}]),
     "error_percent": st.sampled_from([5, 10]),
     "billed": st.just(("acme",)),
@@ -111,7 +112,7 @@ def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     assert story.turns - before <= 100 + 20 * len(waiting), story.so_far()
 
 
-LIMITING = ("limits", "shares", "budget_day", "budget_total")
+LIMITING = ("limits", "quiet", "shares", "budget_day", "budget_total")
 
 
 @given(SHAPES, STORIES)
