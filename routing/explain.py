@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from routing.budget import Purse
+from routing.capacity import capacity
 from routing.draft import Draft
 from routing.policy import decide
 from routing.rate_card import RateCard
@@ -58,6 +59,7 @@ def explain(
         "money": purse.refusal(prices[0]) if prices else "no price",
         "held": now.clock_fault or _held(known, ALL, now),
         "waiting_before": known.waiting,
+        "in_time": capacity(rules, number).in_time // reply.segments,
     }
     return said
 

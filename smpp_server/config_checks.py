@@ -6,8 +6,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from routing.capacity import capacity
 from routing.numbering import MoForm, Plan
-from routing.records import ReplyText
+from routing.records import ReplyText, Rules
 from smpp_server.config_lines import Document, Fault, KeyPath, did_you_mean
 from smpp_server.config_model import PLAIN_TEXT_WORDS, CampaignTable, LinkTable, ServerFile
 from smpp_server.config_secrets import SecretError, refuse_open_file
@@ -331,3 +332,15 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def too_old_warnings(sight: Sight, rules: Rules) -> Iterator[Fault]:
+    """Numbers of whose day's worth less than half can leave before it is too old."""
+    for name, number in rules.numbers.items():
+        most = capacity(rules, number)
+        if 0 < most.in_time * 2 < most.day:
+            says = (
+                f"{most.day} segments may leave in a day, {most.in_time} of them between the delay "
+                "and reply_max_age_h: of more texts at once the rest is cancelled as too old"
+            )
+            yield sight.fault("number", name, says=says)

@@ -88,6 +88,9 @@ def lines(value: Mapping[str, Any]) -> list[str]:
         ("text", f"{value['text']}, {show.count(value['segments'], 'segment')}"),
         ("before it", f"{value['waiting_before']} wait"),
     ]
+    if 0 < value["in_time"] <= value["waiting_before"]:
+        late = f"only {value['in_time']} can leave before they are too old: it may be cancelled"
+        rows.append(("its limits", show.colour(late, "yellow")))
     rows += [("by link", _way(way)) for way in value["ways"]]
     if value["money"]:
         rows.append(("money", show.colour(f"it would wait: {value['money']}", "yellow")))
