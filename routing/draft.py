@@ -20,6 +20,7 @@ from routing.records import (
     Rules,
 )
 from routing.reply import FREES_CLAIM, ReplyEvent, move
+from routing.route import Shares, Track
 from routing.standing import (
     ALL,
     AlarmChange,
@@ -60,14 +61,7 @@ class Draft:
         self.free = {fact.link: fact.free for fact in links}
         self.now = now
         self.purse = Purse(known.balances, rules.money, now.day)
-        self.throttle = Throttle(
-            limits_of(rules),
-            standing.buckets,
-            known.counters,
-            largest_text(rules),
-            now.monotonic_ns,
-            now.wall_ns,
-        )
+        self.throttle = _throttle(known, standing, rules, now)
         self.guards = Guards(
             rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
         )
@@ -77,7 +71,10 @@ class Draft:
         self.claims: dict[ClaimKey, Claim] = {}
         self.holds = dict(known.holds)
         self.health = dict(standing.health)
+        self.tracks = dict(standing.tracks)
+        self.shares = Shares(rules.links, known.counters, now.day)
         self.pauses = dict(standing.pauses)
+        self.paces = dict(standing.paces)
         self.parks = {
             lane: park
             for lane, park in standing.parks.items()
@@ -185,6 +182,20 @@ class Draft:
         """How `link` answers from now on."""
         self.health[link] = health
 
+    def tried(self, link: str, failed: bool) -> None:
+        """One more submit over `link` has ended."""
+        track = self.tracks.get(link, Track()).then(failed)
+        if track.failures:
+            self.tracks[link] = track
+        else:
+            self.tracks.pop(link, None)
+
+    def probe(self, link: str) -> None:
+        """A reply leaves by `link`: should it be ill, the next try is due some time later."""
+        track = self.tracks.get(link)
+        if track is not None:
+            self.tracks[link] = track._replace(probed_ns=self.now.monotonic_ns)
+
     def hold(self, scope: str, reason: str, until_ns: int) -> None:
         """Stop releases of a link, or of everything (`ALL`)."""
         self.holds[scope] = Hold(reason, until_ns)
@@ -289,6 +300,7 @@ class Draft:
         if self.breaker is not None:
             changes.breaker = self.breaker.kept()
             changes.attack = self._attack(self.breaker)
+        changes.counters.update(self.shares.taken())
         if self.entries:
             changes.journal, changes.balances = write_row(
                 self.known.journal_digest,
@@ -308,7 +320,9 @@ class Draft:
             flights=self.flights,
             buckets=buckets,
             health=self.health,
+            tracks=self.tracks,
             pauses=self.pauses,
+            paces=self.paces,
             parks=self.parks,
             alarms=frozenset(self.alarms),
             unknown_hour=self.unknown_hour,
@@ -325,6 +339,28 @@ def breaker_of(rules: Rules, known: Known, now: Now) -> Breaker | None:
     if rules.breaker is None:
         return None
     return Breaker(rules.breaker, known.breaker, rules.plan.home, rules.plan.homes, now.wall_ns)
+
+
+def _throttle(known: Known, standing: Standing, rules: Rules, now: Now) -> Throttle:
+    return Throttle(
+        limits_of(rules),
+        standing.buckets,
+        known.counters,
+        largest_text(rules),
+        now.monotonic_ns,
+        now.wall_ns,
+        _slowed(standing, rules, now) if standing.paces else None,
+    )
+
+
+def _slowed(standing: Standing, rules: Rules, now: Now) -> dict[str, int]:
+    """scope → permille of its TPS, of carriers that are slowed and of their links."""
+    slowed: dict[str, int] = {}
+    for name, pace in standing.paces.items():
+        permille = pace.permille_at(now.monotonic_ns)
+        links = [link.name for link in rules.links.values() if link.carrier == name]
+        slowed |= dict.fromkeys([f"carrier/{name}", *(f"link/{n}" for n in links)], permille)
+    return slowed
 
 
 def largest_text(rules: Rules) -> int:

@@ -11,11 +11,12 @@ from routing.answer import answer
 from routing.budget import FUNDS_REFUSAL, REFUSALS
 from routing.cards import take_card
 from routing.draft import Draft, largest_text, limits_of
+from routing.pace import heed, recover
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
 from routing.release import release
-from routing.settle import close_aged, note, recover, settle
-from routing.standing import ALL, Changes, Command, Known, Seen, Standing
+from routing.settle import close_aged, note, settle
+from routing.standing import ALL, FULL, Changes, Command, Known, Seen, Standing
 from routing.throttle import HOUR_NS, SECOND_NS, Bucket, refill
 
 STEP_BACK_NS = 60 * SECOND_NS  # what time keeping daemons correct: time stands still meanwhile
@@ -37,6 +38,8 @@ def decide(
     for command in seen.commands:
         draft.changes.effects.answers[command.ticket] = _obey(draft, command)
     recover(draft)
+    if seen.loads:
+        heed(draft, seen.loads)
     settle(draft, seen.outcomes)
     note(draft, seen.receipts)
     attack.judge(draft)
@@ -61,12 +64,15 @@ def quota(standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now)
     facts = {fact.link: fact for fact in links}
     limits, largest = limits_of(rules), largest_text(rules)
 
-    def tokens(scope: str) -> int:
-        tps = limits[scope].tps_segments
-        if not tps:
+    def tokens(scope: str, carrier: str = "") -> int:
+        limit = limits[scope]
+        if not limit.tps_segments:
             return NO_LIMIT
         bucket = standing.buckets.get(scope, Bucket(0, now.monotonic_ns))
-        return refill(bucket, tps, largest, now.monotonic_ns).tokens // SECOND_NS
+        pace = standing.paces.get(carrier)
+        permille = FULL if pace is None else pace.permille_at(now.monotonic_ns)
+        bucket = refill(bucket, limit, largest, now.monotonic_ns, permille)
+        return bucket.tokens // (SECOND_NS * limit.tps_seconds)
 
     lanes: dict[Lane, int] = {}
     for number in rules.numbers.values():
@@ -75,7 +81,11 @@ def quota(standing: Standing, rules: Rules, links: Sequence[LinkFact], now: Now)
         if park is not None and not (park.until_ns and park.until_ns <= now.wall_ns):
             continue
         rooms = [
-            min(fact.free, tokens(f"carrier/{fact.carrier}"), tokens(f"link/{fact.link}"))
+            min(
+                fact.free,
+                tokens(f"carrier/{fact.carrier}", fact.carrier),
+                tokens(f"link/{fact.link}", fact.carrier),
+            )
             for link in number.links
             if (fact := facts.get(link)) is not None and fact.bind_id and fact.free
         ]

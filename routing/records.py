@@ -7,12 +7,14 @@ integers in nanoseconds and end in `_ns`; wall times count from the Unix epoch.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from routing.abuse import BreakerRules, GuardRules
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 
+NOBODY: Mapping[str, int] = MappingProxyType({})
 Lane = tuple[str, str]  # (name of our number, campaign): what throttling must not let block another
 AckRef = tuple[int, int, int]  # (bind_id, command_id, sequence_number): opaque here
 
@@ -151,6 +153,7 @@ class Now(NamedTuple):
     day: str  # "2026-11-24" in the configured zone
     next_day_ns: int  # wall time at which `day` ends
     clock_fault: str = ""  # why wall time is not believed; then `wall_ns` is our own reckoning
+    quiet: Mapping[str, int] = NOBODY  # country → wall time at which its quiet hours end
 
 
 class Reply(NamedTuple):
@@ -231,6 +234,8 @@ class Limits:
     tps_segments: int = 0
     segments_per_hour: int = 0
     segments_per_day: int = 0
+    segments_per_month: int = 0  # 30 days
+    tps_seconds: int = 1  # `tps_segments` may pass in every so many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +270,8 @@ class LinkRule:
     name: str
     carrier: str
     limits: Limits
+    share_percent: int = 100  # of a day's segments of all links, at most
+    error_percent: int = 50  # of its last submits may fail before healthy links go first
 
 
 @dataclass(frozen=True, slots=True)

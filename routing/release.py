@@ -1,22 +1,11 @@
 """Which waiting replies leave now: by lane, in turn, as far as limits, links and money reach."""
 
-from typing import NamedTuple
-
 from routing.budget import DAY_REFUSAL
-from routing.conversion import Cost
 from routing.draft import Draft
-from routing.rate_card import Rate
-from routing.records import Flight, Lane, OurNumber, Reply, ReplyKind, Submit
-from routing.throttle import SLOTS, SPANS, Gauge, blocked_by, take
-
-
-class Way(NamedTuple):
-    """One link a lane may use now, with every limit on it."""
-
-    link: str
-    carrier: str
-    path: list[Gauge]
-    scopes: tuple[str, str, str]
+from routing.records import Flight, Lane, Reply, ReplyKind, Submit
+from routing.route import SHARE, Choice, Way
+from routing.throttle import SLOTS, SPANS, take
+from routing.ways import WINDOW, barred, choices, choose, ways_of
 
 
 def release(draft: Draft) -> None:
@@ -27,7 +16,7 @@ def release(draft: Draft) -> None:
             draft.wake_in(0)  # there may be more than one turn takes up
     queues = [(lane, _queue(draft, lane)) for lane in _lanes(draft)]
     if not draft.stopped():
-        active = [(lane, queue, _ways(draft, lane)) for lane, queue in queues if queue]
+        active = [(lane, queue, ways_of(draft, lane)) for lane, queue in queues if queue]
         while len(active) > 1:  # one reply a lane a round, so that no lane starves another
             active = [item for item in active if _release_one(draft, *item)]
         for item in active:  # the last one has nobody to wait for
@@ -53,17 +42,24 @@ def _lanes(draft: Draft) -> list[Lane]:
 def _queue(draft: Draft, lane: Lane) -> Queue:
     """The lane's due replies, stored ones first. Fresh ones for later are put in the store."""
     now = draft.now.wall_ns
-    gone = draft.gone
+    gone, quiet = draft.gone, draft.now.quiet
     queue: Queue = []
     for reply in draft.known.due.get(lane, ()):
         if reply.due_ns > now:
             draft.wake_in(reply.due_ns - now)
             break
         if reply.id not in gone:
-            queue.append((reply, True))
+            later = _after_quiet(draft, reply) if quiet else None
+            if later is None:
+                queue.append((reply, True))
+            else:
+                draft.changes.postponed.append(later)
+                draft.wake_in(0)  # one more could be read in its place
     for reply in draft.fresh.get(lane, ()):
         if reply.id in gone:
             continue
+        if reply.due_ns <= now and quiet:
+            reply = _after_quiet(draft, reply) or reply
         if reply.due_ns <= now:
             queue.append((reply, False))
         else:
@@ -72,30 +68,14 @@ def _queue(draft: Draft, lane: Lane) -> Queue:
     return queue
 
 
-def _ways(draft: Draft, lane: Lane) -> list[Way]:
-    if lane in draft.parks:
-        return []
-    number = draft.rules.numbers[lane[0]]
-    return [way for link in number.links if (way := _way(draft, number, link)) is not None]
-
-
-def _way(draft: Draft, number: OurNumber, link: str) -> Way | None:
-    """The way over `link`, None when it is down, held or its carrier pauses."""
-    fact = draft.links.get(link)
-    if fact is None or not fact.bind_id:
+def _after_quiet(draft: Draft, reply: Reply) -> Reply | None:
+    """The reply with a later due time while its country sleeps, None when it may leave now."""
+    until_ns = draft.now.quiet.get(reply.country)
+    if until_ns is None:
         return None
-    if draft.held(link) is not None:
-        return None
-    pause = draft.pauses.get(fact.carrier)
-    if pause is not None and pause.until_ns > draft.now.monotonic_ns:
-        draft.wake_in(pause.until_ns - draft.now.monotonic_ns)
-        return None
-    health = draft.health.get(link)
-    if health is not None and health.probing:
-        flying = any(flight.link == link for flight in draft.flights.values())
-        draft.free[link] = 0 if flying else min(1, draft.free[link])
-    scopes = draft.scopes(number, link)
-    return Way(link, fact.carrier, draft.throttle.path(scopes), scopes)
+    age_ns = draft.rules.campaigns[reply.campaign].reply_max_age_ns
+    due_ns = min(until_ns, reply.created_ns + age_ns)
+    return reply._replace(due_ns=due_ns) if due_ns > draft.now.wall_ns else None
 
 
 def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> bool:
@@ -110,21 +90,16 @@ def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> boo
             draft.cancel(reply, fault, stored)
             draft.wake_in(0)  # one more could be read in its place
             return True
-    for way in ways:
-        if draft.free[way.link] < 1 or blocked_by(way.path, reply.segments):
-            continue
-        rate = draft.rate(way.carrier, reply)
-        if rate is not None:
-            break
-    else:
+    found = choices(draft, ways, reply)
+    if not found:
         return _no_way(draft, lane, queue, ways, reply)
-    cost = draft.cost(way.carrier, rate.nanos_per_segment * reply.segments)
-    refusal = draft.purse.refusal(cost.nanos)
+    choice = choose(found)
+    refusal = draft.purse.refusal(choice.cost.nanos)
     if refusal:
         _no_money(draft, lane, refusal)
         return False
     queue.pop()
-    _fly(draft, reply, way, cost, rate, stored)
+    _fly(draft, reply, choice, stored)
     draft.last_lane = lane
     return True
 
@@ -165,10 +140,14 @@ def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Repl
     return False
 
 
-def _fly(draft: Draft, reply: Reply, way: Way, cost: Cost, rate: Rate, stored: bool) -> None:
+def _fly(draft: Draft, reply: Reply, choice: Choice, stored: bool) -> None:
     """WAITING → SUBMITTING: the money is reserved and the limits are taken in the same turn."""
+    way, rate, cost, _ = choice
     take(way.path, reply.segments)
+    draft.shares.take(way.link, reply.segments)
     draft.free[way.link] -= 1
+    if draft.tracks:
+        draft.probe(way.link)
     price, billed, currency = cost
     draft.purse.reserve(price)
     draft.post(reply.id, "reserve", price, rate.version, billed, currency)
@@ -198,9 +177,12 @@ def _wait_for(draft: Draft, lane: Lane, ways: list[Way], reply: Reply) -> None:
     now = draft.now.wall_ns
     caps: list[tuple[int, str]] = []
     for way in ways:
-        blocked = blocked_by(way.path, reply.segments)
-        if not blocked:
-            continue  # its window is full
+        blocked = barred(draft, way, reply.segments)
+        if blocked == WINDOW:
+            continue
+        if blocked == SHARE:  # other links may open it before
+            draft.wake_in(draft.now.next_day_ns - now)
+            continue
         wait, until = draft.throttle.wake_ns(way.scopes, blocked, reply.segments)
         if blocked == "tps":
             draft.wake_in(wait)

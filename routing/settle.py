@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from routing.draft import Draft
+from routing.pace import throttled
 from routing.records import (
     Flight,
     Outcome,
@@ -12,12 +13,11 @@ from routing.records import (
     ReplyState,
 )
 from routing.reply import Posting, ReplyEvent, move
-from routing.standing import ALL, Finished, Health, HeldReceipt, Pause, Returned, Stored
+from routing.route import FAILURES
+from routing.standing import ALL, Finished, Health, HeldReceipt, Returned, Stored
 from routing.throttle import EMPTY, HOUR_NS, SECOND_NS, add, advance
+from routing.ways import shut
 
-PAUSE_FIRST_NS = SECOND_NS
-PAUSE_STEPS = 7  # 1, 2, 4 ... 64 s
-PAUSE_CALM_NS = 10 * SECOND_NS  # each calm span takes one step back
 ACCOUNT_PROBE_NS = 600 * SECOND_NS  # a held account is probed by one submit this often
 EQUAL_REFUSALS = 5
 OK = OutcomeKind.ACCEPTED
@@ -38,6 +38,8 @@ def settle(draft: Draft, outcomes: list[Outcome]) -> None:
         else:
             if outcome.kind in _LATE:
                 _spoke(draft, flight.link)
+            if outcome.kind in FAILURES:
+                draft.tried(flight.link, failed=True)
             _ACTIONS[outcome.kind](draft, flight, outcome)
     if draft.accepted:
         draft.count("accepted", draft.accepted)
@@ -53,6 +55,8 @@ def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
     if draft.known.held_receipts:
         state = _early(draft, flight, outcome, state)
     draft.changes.finished.append(Finished(reply_id, SUBMITTING, state, outcome.message_id, ""))
+    if draft.tracks:
+        draft.tried(flight.link, failed=False)
     health = draft.health.get(flight.link)
     if health is not None:
         if health.probing:
@@ -72,18 +76,6 @@ def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) ->
     return step.next
 
 
-def recover(draft: Draft) -> None:
-    """Carriers that were left in peace since their pause are slowed less the next time."""
-    for carrier, pause in draft.standing.pauses.items():
-        calm = (draft.now.monotonic_ns - pause.until_ns) // PAUSE_CALM_NS
-        if calm >= pause.step:
-            del draft.pauses[carrier]
-            draft.end_alarm("throttled", carrier)
-        elif calm > 0:
-            until_ns = pause.until_ns + calm * PAUSE_CALM_NS
-            draft.pauses[carrier] = Pause(until_ns, pause.step - calm)
-
-
 def _spoke(draft: Draft, link: str) -> None:
     """Any response ends a row of submits without one."""
     health = draft.health.get(link)
@@ -92,16 +84,12 @@ def _spoke(draft: Draft, link: str) -> None:
 
 
 def _pause(draft: Draft, flight: Flight, outcome: Outcome) -> None:
-    pause = draft.pauses.get(flight.carrier, Pause(0, 0))
-    now = draft.now.monotonic_ns
-    if now >= pause.until_ns:  # the whole window may be refused at once: that is one step
-        step = min(pause.step + 1, PAUSE_STEPS)
-        pause = Pause(now + (PAUSE_FIRST_NS << (step - 1)), step)
-        draft.pauses[flight.carrier] = pause
-        draft.raise_alarm("throttled", flight.carrier, outcome.label)
-    draft.count("throttled")
+    until_ns = throttled(draft, flight.carrier, outcome.label)
     draft.refused_money(flight)
-    _back(draft, flight, pause.until_ns - now, flight.reply.attempts)
+    links = draft.rules.numbers[flight.reply.number].links
+    elsewhere = any(not shut(draft, link) for link in links)  # it was certainly not accepted
+    wait_ns = 0 if elsewhere else until_ns - draft.now.monotonic_ns
+    _back(draft, flight, wait_ns, flight.reply.attempts)
 
 
 def _retry(draft: Draft, flight: Flight, outcome: Outcome) -> None:
@@ -310,15 +298,15 @@ class _Settled:
         self.by_message: dict[tuple[str, str], Stored] = {}
         self.unknown_of: dict[bytes, list[Stored]] = {}
         self.flying = {flight.carrier for flight in draft.flights.values()}
-        for reply_id, was, state, message_id, _ in draft.changes.finished:
+        for reply_id, _, state, message_id, _ in draft.changes.finished:
             flight = draft.standing.flights.get(reply_id)
-            if was is not SUBMITTING or flight is None:
+            stored = _stored_as(flight, state) if flight else draft.known.stored.get(reply_id)
+            if stored is None:
                 continue
-            stored = _stored_as(flight, state)
             if state is ReplyState.UNKNOWN:
                 self.unknown_of.setdefault(stored.claim, []).append(stored)
-            elif message_id and draft.rules.carriers[flight.carrier].receipts:
-                self.by_message[flight.carrier, message_id] = stored
+            elif message_id and draft.rules.carriers[stored.carrier].receipts:
+                self.by_message[stored.carrier, message_id] = stored
 
 
 def note(draft: Draft, receipts: list[Receipt]) -> None:

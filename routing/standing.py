@@ -25,11 +25,13 @@ from routing.records import (
     ReplyState,
     Submit,
 )
-from routing.throttle import Bucket, Counter, CounterKey, Scope
+from routing.route import Track
+from routing.throttle import SECOND_NS, Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
 SWEPT_MOST = 1000  # waiting replies that one turn looks through
 NO_FIGURES, NOT_KEPT = Figures(), Kept()
+FULL = 1000  # permille of a configured TPS
 ALL = "*"  # the scope of a hold that stops every release
 
 
@@ -77,6 +79,19 @@ class Pause(NamedTuple):
 
     until_ns: int
     step: int
+
+
+class Pace(NamedTuple):
+    """A carrier that had too much: it gets `permille` of its TPS, and a tenth more each second
+    that passes after `since_ns` (monotonic)."""
+
+    permille: int
+    since_ns: int
+
+    def permille_at(self, monotonic_ns: int) -> int:
+        """What it gets at a later instant."""
+        calm_s = max(0, monotonic_ns - self.since_ns) // SECOND_NS
+        return min(FULL, self.permille + FULL // 10 * calm_s)
 
 
 class Park(NamedTuple):
@@ -140,7 +155,9 @@ class Standing:
     flights: Mapping[int, Flight] = field(default_factory=dict)
     buckets: Mapping[Scope, Bucket] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
+    tracks: Mapping[str, Track] = field(default_factory=dict)  # of links that had failures
     pauses: Mapping[str, Pause] = field(default_factory=dict)
+    paces: Mapping[str, Pace] = field(default_factory=dict)  # of carriers that are slowed
     parks: Mapping[Lane, Park] = field(default_factory=dict)
     alarms: frozenset[tuple[str, str]] = frozenset()  # (code, subject) of those that last
     unknown_hour: Counter | None = None
@@ -163,6 +180,7 @@ class Seen:
     receipts: list[Receipt] = field(default_factory=list)
     commands: list["Command"] = field(default_factory=list)
     tick: bool = False  # housekeeping is due
+    loads: dict[str, int] = field(default_factory=dict)  # carrier → congestion_state it told
 
 
 class CardStep(NamedTuple):

@@ -1,4 +1,4 @@
-"""Throttling in segments: token buckets for a second, sliding counters for an hour and a day.
+"""Throttling in segments: token buckets for seconds, sliding counters for longer spans.
 
 A bucket starts empty and holds a tenth of a second's worth, so that no restart and no pause is
 followed by a burst. A sliding counter has 60 slots; the current slot and the 60 before it are
@@ -14,28 +14,37 @@ from routing.records import Limits
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
-SPANS = {"hour": HOUR_NS, "day": DAY_NS}
+SPANS = {"hour": HOUR_NS, "day": DAY_NS, "month": 30 * DAY_NS}
 SLOTS = 60
 
 
 class Bucket(NamedTuple):
-    """Tokens in nano-segments at a monotonic instant; plain state, refilled on demand."""
+    """Tokens at a monotonic instant; plain state, refilled on demand.
+
+    A segment costs SECOND_NS × tps_seconds tokens, and a nanosecond brings tps_segments of them.
+    """
 
     tokens: int
     at_ns: int
 
 
-def refill(bucket: Bucket, tps: int, largest: int, now_ns: int) -> Bucket:
-    """The bucket at `now_ns`; capacity is a tenth of a second, at least the `largest` text."""
-    capacity = max(tps * SECOND_NS // 10, largest * SECOND_NS)
-    grown = bucket.tokens + max(0, now_ns - bucket.at_ns) * tps
+def refill(
+    bucket: Bucket, limit: Limits, largest: int, now_ns: int, permille: int = 1000
+) -> Bucket:
+    """The bucket at `now_ns`; capacity is a tenth of a second, at least the `largest` text.
+
+    A carrier that is slowed gets `permille` of its tokens.
+    """
+    tps = limit.tps_segments
+    capacity = max(tps * SECOND_NS // 10, largest * SECOND_NS * limit.tps_seconds)
+    grown = bucket.tokens + max(0, now_ns - bucket.at_ns) * tps * permille // 1000
     return Bucket(min(capacity, grown), now_ns)
 
 
-def ready_ns(bucket: Bucket, tps: int, segments: int) -> int:
-    """Nanoseconds after `bucket.at_ns` at which `segments` tokens are there."""
-    missing = segments * SECOND_NS - bucket.tokens
-    return 0 if missing <= 0 else -(-missing // tps)
+def ready_ns(bucket: Bucket, limit: Limits, segments: int, permille: int = 1000) -> int:
+    """Nanoseconds after `bucket.at_ns` at which there are tokens for `segments`."""
+    missing = segments * SECOND_NS * limit.tps_seconds - bucket.tokens
+    return 0 if missing <= 0 else -(-missing * 1000 // (limit.tps_segments * permille))
 
 
 class Counter(NamedTuple):
@@ -122,8 +131,10 @@ class Throttle:
         largest: int,
         monotonic_ns: int,
         wall_ns: int,
+        slowed: Mapping[Scope, int] | None = None,  # permille of its TPS a scope gets
     ) -> None:
         self._limits = limits
+        self._slowed = slowed = slowed or {}
         self._set_back: list[CounterKey] = []
         self._gauges: dict[Scope, list[Gauge]] = {}
         self.buckets: dict[Scope, Bucket] = {}
@@ -132,12 +143,13 @@ class Throttle:
             gauges = self._gauges[scope] = []
             if limit.tps_segments:
                 old = buckets.get(scope, Bucket(0, monotonic_ns))
-                bucket = refill(old, limit.tps_segments, largest, monotonic_ns)
+                bucket = refill(old, limit, largest, monotonic_ns, slowed.get(scope, 1000))
                 self.buckets[scope] = bucket
-                gauges.append(Gauge("tps", bucket.tokens // SECOND_NS))
+                gauges.append(Gauge("tps", bucket.tokens // (SECOND_NS * limit.tps_seconds)))
             for span, cap in (
                 ("hour", limit.segments_per_hour),
                 ("day", limit.segments_per_day),
+                ("month", limit.segments_per_month),
             ):
                 if cap:
                     before = counters.get((scope, span), EMPTY)
@@ -158,13 +170,16 @@ class Throttle:
         for scope, gauges in self._gauges.items():
             for gauge in gauges:
                 if gauge.name == "tps":
-                    bucket = self.buckets[scope]
-                    left = bucket.tokens - gauge.taken * SECOND_NS
-                    buckets[scope] = Bucket(left, bucket.at_ns)
+                    buckets[scope] = self._after(scope, gauge)
                 elif gauge.taken:
                     key = (scope, gauge.name)
                     counters[key] = add(self.counters[key], gauge.taken)
         return buckets, counters
+
+    def _after(self, scope: Scope, gauge: Gauge) -> Bucket:
+        """The scope's bucket without what its gauge let through."""
+        tokens, at_ns = self.buckets[scope]
+        return Bucket(tokens - gauge.taken * SECOND_NS * self._limits[scope].tps_seconds, at_ns)
 
     def wake_ns(self, scopes: Iterable[Scope], blocked: str, segments: int) -> tuple[int, int]:
         """(monotonic nanoseconds to wait, wall time) until the `blocked` kind of limit may give.
@@ -178,9 +193,9 @@ class Throttle:
                 if gauge.name != blocked or gauge.room >= segments:
                     continue
                 if blocked == "tps":
-                    bucket = self.buckets[scope]
-                    left = Bucket(bucket.tokens - gauge.taken * SECOND_NS, bucket.at_ns)
-                    wait = max(wait, ready_ns(left, self._limits[scope].tps_segments, segments))
+                    left, permille = self._after(scope, gauge), self._slowed.get(scope, 1000)
+                    ready = ready_ns(left, self._limits[scope], segments, permille)
+                    wait = max(wait, ready)
                 else:
                     wall = max(wall, frees_at_ns(self.counters[scope, blocked], blocked))
         return wait, wall

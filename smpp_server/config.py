@@ -9,7 +9,7 @@ from typing import Any
 from routing.numbering import Plan
 from routing.rate_card import RateCard
 from smpp_server import config_build as build
-from smpp_server.config_checks import Sight, all_checks, unused
+from smpp_server.config_checks import Sight, all_checks, too_old_warnings, unused
 from smpp_server.config_faults import check, without
 from smpp_server.config_files import conf_dir, starter_files, template
 from smpp_server.config_lines import ConfigError, Document, Fault, read_document
@@ -89,8 +89,9 @@ class _Reader:
         passwords = self._across(sight, rates)
         if file is None or replies is None or self.faults:
             return None
+        rules = build.rules(file, plan, replies)
         return Config(
-            rules=build.rules(file, plan, replies),
+            rules=rules,
             links={
                 name: build.link(file, name, password, self._base)
                 for name, password in passwords.items()
@@ -98,7 +99,8 @@ class _Reader:
             server=build.server(file, state_dir or self._base / file.server.state_dir),
             rates=rates,
             cards=cards,
-            warnings=tuple(sorted(self.warnings)),
+            warnings=tuple(sorted([*self.warnings, *too_old_warnings(sight, rules)])),
+            quiet=build.quiet(file),
         )
 
     def _across(self, sight: Sight, rates: Mapping[str, RateCard]) -> dict[str, Secret]:

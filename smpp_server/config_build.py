@@ -41,6 +41,7 @@ from smpp_server.config_records import (
     MINUTE_NS,
     SECOND_NS,
     LinkConfig,
+    QuietHours,
     Secret,
     ServerConfig,
     Source,
@@ -68,7 +69,10 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
             for name, table in file.carrier.items()
         },
         links={
-            name: LinkRule(name, table.carrier, _limits(table)) for name, table in file.link.items()
+            name: LinkRule(
+                name, table.carrier, _limits(table), table.share_percent, table.error_percent
+            )
+            for name, table in file.link.items()
         },
         texts=replies.texts,
         plan=plan,
@@ -99,6 +103,20 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
         breaker=_breaker(file),
         mo_forms={name: MoForm.parse(table.mo_format) for name, table in file.link.items()},
     )
+
+
+def quiet(file: ServerFile) -> dict[str, QuietHours]:
+    """Country → the hours in which it gets no replies."""
+
+    def minutes(time: str) -> int:
+        return int(time[:2]) * 60 + int(time[3:])
+
+    return {
+        country: QuietHours(
+            minutes(table.begins), minutes(table.ends), table.zone or file.time.zone
+        )
+        for country, table in file.quiet.items()
+    }
 
 
 def server(file: ServerFile, state_dir: Path) -> ServerConfig:
@@ -250,7 +268,14 @@ def _caps(table: GuardTable) -> Caps:
 
 
 def _limits(table: LimitTable) -> Limits:
-    return Limits(table.tps_segments, table.segments_per_hour, table.segments_per_day)
+    segments, _, seconds = str(table.tps_segments).partition("/")
+    return Limits(
+        int(segments),
+        table.segments_per_hour,
+        table.segments_per_day,
+        table.segments_per_month,
+        int(seconds or 1),
+    )
 
 
 def _outcomes(carrier: CarrierTable) -> dict[int, OutcomeKind]:

@@ -6,8 +6,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from routing.capacity import capacity
 from routing.numbering import MoForm, Plan
-from routing.records import ReplyText
+from routing.records import ReplyText, Rules
 from smpp_server.config_lines import Document, Fault, KeyPath, did_you_mean
 from smpp_server.config_model import PLAIN_TEXT_WORDS, CampaignTable, LinkTable, ServerFile
 from smpp_server.config_secrets import SecretError, refuse_open_file
@@ -17,6 +18,7 @@ STATUS_CLASSES: Final = ("pause", "retry", "session", "account", "refused")
 _DELAY_MIN: Final = 60
 _TON_ALPHANUMERIC: Final = 5
 _LONGEST_NAME: Final = 11  # characters of an alphanumeric source
+_ALL_PERCENT: Final = 100
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
 _TLS_KEYS: Final = ("ca_directory", "certificate_name", "client_certificate", "private_key")
@@ -38,7 +40,7 @@ class Sight(NamedTuple):
 
 def all_checks(sight: Sight) -> Iterator[Fault]:
     """Every fault that only shows when tables are read together, except prices and passwords."""
-    yield from _zone(sight)
+    yield from _zones(sight)
     yield from _privacy(sight)
     yield from _guards(sight)
     for name in sight.file.campaign:
@@ -119,13 +121,19 @@ def _refers(
             yield _unknown(sight, where, kind, name, tables)
 
 
-def _zone(sight: Sight) -> Iterator[Fault]:
-    zone = sight.file.time.zone
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = zoneinfo.available_timezones()
-        yield _unknown(sight, ("time", "zone"), "time zone", zone, known)
+def _zones(sight: Sight) -> Iterator[Fault]:
+    zones: dict[KeyPath, str] = {("time", "zone"): sight.file.time.zone}
+    for country, table in sight.file.quiet.items():
+        if table.zone:
+            zones["quiet", country, "zone"] = table.zone
+        if country not in sight.plan.homes:
+            yield _unknown(sight, ("quiet", country), "country", country, ())
+    for where, zone in zones.items():
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            known = zoneinfo.available_timezones()
+            yield _unknown(sight, where, "time zone", zone, known)
 
 
 def _privacy(sight: Sight) -> Iterator[Fault]:
@@ -187,6 +195,11 @@ def _number(sight: Sight, name: str) -> Iterator[Fault]:
     yield from _refers(sight, (*where, "links"), "link", number.links, sight.file.link)
     if len(set(number.links)) < len(number.links):
         yield sight.fault(*where, "links", says="a link stands twice")
+    shares = sum(sight.file.link[link].share_percent for link in number.links
+                 if link in sight.file.link)  # fmt: skip
+    if 0 < shares < _ALL_PERCENT:
+        says = f"share_percent of these links adds up to {shares}: replies would wait for no reason"
+        yield sight.fault(*where, "links", says=says)
     yield from _number_text(sight, name)
     source = number.source
     if source is None and len(number.msisdn) <= SHORT_CODE_DIGITS:
@@ -319,3 +332,15 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def too_old_warnings(sight: Sight, rules: Rules) -> Iterator[Fault]:
+    """Numbers of whose day's worth less than half can leave before it is too old."""
+    for name, number in rules.numbers.items():
+        most = capacity(rules, number)
+        if 0 < most.in_time * 2 < most.day:
+            says = (
+                f"{most.day} segments may leave in a day, {most.in_time} of them between the delay "
+                "and reply_max_age_h: of more texts at once the rest is cancelled as too old"
+            )
+            yield sight.fault("number", name, says=says)

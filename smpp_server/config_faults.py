@@ -47,7 +47,7 @@ def keys_at(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
             here = here.model_fields[str(step)].annotation
         if get_origin(here) is UnionType:
             here = get_args(here)[0]
-    return tuple(here.model_fields)
+    return tuple(field.alias or name for name, field in here.model_fields.items())
 
 
 def _sentence(

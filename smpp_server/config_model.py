@@ -1,5 +1,6 @@
 """The keys of server.toml and replies.toml: their types, bounds and defaults, as data."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -11,6 +12,14 @@ from routing.rate_rows import day_ns
 def _day(text: str) -> str:
     day_ns(text)
     return text
+
+
+def _tps(value: Any) -> int | str:
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,6}/[1-9][0-9]{0,4}", value):
+        return value
+    raise ValueError('write segments a second, or a ratio in quotes: "1/2" is one in two seconds')
 
 
 def _amount(value: Any) -> int:
@@ -26,6 +35,7 @@ Limit = Annotated[int, Field(ge=0)]  # 0: no limit
 Guarded = Annotated[int, Field(ge=0, le=1_000_000_000)]  # 0: no limit
 GuardedOne = Annotated[int, Field(ge=0, le=1_000_000)]  # of a sender or a range
 GuardedMoney = Annotated[Nanos, Field(le=400_000 * 10**9)]
+Tps = Annotated[int | str, BeforeValidator(_tps)]  # "1/2": one in two seconds
 Percent = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 TimerSeconds = Annotated[int, Field(ge=1, le=86_400)]
@@ -44,6 +54,7 @@ LANGUAGE = r"^[a-z]{2}\Z"
 MSISDN = r"^[1-9][0-9]{2,14}\Z"
 PREFIX = r"^[1-9][0-9]{0,8}\Z"
 VALIDITY = r"^([0-9]{12}000R)?\Z"
+TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
 DAY = r"^(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 NETWORK = r"^[2-7][0-9]{2}([0-9]{2,3})?\Z"
 PATTERNS = {
@@ -54,6 +65,7 @@ PATTERNS = {
     CURRENCY: "a currency is three capital letters (ISO 4217), as EUR",
     LANGUAGE: "a language is two small letters (ISO 639), as fr",
     MSISDN: 'write 3 to 15 digits, international form without "+" or "00"',
+    TIME: 'write a time of day in quotes, as in "22:00"',
     DAY: 'write a day in quotes, as in "2026-11-24"',
     NETWORK: 'write an MCC, or MCC and MNC, as in "208" or "20801" (ITU-T E.212)',
     PREFIX: 'write the first 1 to 9 digits of numbers, without "+" or "00"',
@@ -99,6 +111,14 @@ class TimeTable(Table):
     zone: str = "UTC"
     clock_step_max_h: Count = 6
     downtime_max_days: Days = 30
+
+
+class QuietTable(Table):
+    """[quiet.COUNTRY]: no replies from a time of day to another; equal ones: no quiet hours."""
+
+    begins: Annotated[str, Field(pattern=TIME, alias="from")] = "00:00"
+    ends: Annotated[str, Field(pattern=TIME, alias="to")] = "00:00"
+    zone: str = ""  # "": that of [time]
 
 
 class ConversionTable(Table):
@@ -163,9 +183,10 @@ class SourceTable(Table):
 class LimitTable(Table):
     """Segments that may pass; 0 sets no limit."""
 
-    tps_segments: Limit = 0
+    tps_segments: Tps = 0
     segments_per_hour: Limit = 0
     segments_per_day: Limit = 0
+    segments_per_month: Limit = 0
 
 
 class NumberTable(LimitTable):
@@ -217,6 +238,8 @@ class LinkTable(LimitTable):
     addr_ton: Octet = 0
     addr_npi: Octet = 0
     window: Annotated[int, Field(ge=1, le=10_000)] = 10
+    share_percent: Percent = 100
+    error_percent: Percent = 50
     tls: bool = False
     ca_directory: str = ""
     certificate_name: str = ""
@@ -329,6 +352,7 @@ class ServerFile(Table):
     loop: LoopTable = LoopTable()
     guard: GuardTables = GuardTables()
     breaker: BreakerTable = BreakerTable()
+    quiet: dict[Country, QuietTable] = {}
     campaign: Annotated[dict[Name, CampaignTable], Field(min_length=1)]
     number: Annotated[dict[Name, NumberTable], Field(min_length=1)]
     carrier: Annotated[dict[Name, CarrierTable], Field(min_length=1)]

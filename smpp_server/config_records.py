@@ -1,7 +1,7 @@
 """What the program reads from its configuration: frozen values, times in integer nanoseconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -105,6 +105,14 @@ class ServerConfig:
     currency: str
 
 
+class QuietHours(NamedTuple):
+    """A span of every day in which a country gets no replies; equal times: none."""
+
+    begins_min: int  # after midnight
+    ends_min: int  # after midnight, of the next day when it is not later
+    zone: str
+
+
 class CardFile(NamedTuple):
     """A rate card as a file gave it."""
 
@@ -126,3 +134,4 @@ class Config:
     rates: Mapping[str, RateCard]  # carrier → the prices of its file
     cards: Mapping[str, CardFile]  # carrier → that file
     warnings: tuple[Fault, ...]
+    quiet: Mapping[str, QuietHours] = field(default_factory=dict)  # by country

@@ -6,6 +6,7 @@ coming back a reason for silence.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from routing.numbering import MoForm
@@ -28,7 +29,7 @@ from smpp_server.config_texts import stop_form
 from smpp_server.phrases import Phrases
 from smpp_server.smpp import happenings as hp
 from smpp_server.smpp import receipts, text
-from smpp_server.smpp.constants import status_name
+from smpp_server.smpp.constants import Tag, status_name
 from smpp_server.smpp.schema import DataSm, DeliverSm, Pdu, SubmitSmResp
 
 _FAULTS = {
@@ -59,6 +60,7 @@ _MESSAGE_PAYLOAD = 0x0424
 ECHO_LETTERS = 40  # a robot that quotes us, or cuts us short, is known by our first letters
 ECHO_LEAST = 20  # a shorter text of ours comes back whole
 _UDHI = 0x40
+_MOST_CONGESTED = 100
 _NETWORK = re.compile(rb"[^0-9]?([2-7][0-9]{2})[^0-9]?([0-9]{2,3})[^0-9]?")  # E.212: MCC, MNC
 _NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
 
@@ -145,7 +147,7 @@ class Recogniser:
             elif type(event) is ev.Tick:
                 tick = True
         if tick:
-            seen = Seen(seen.contacts, seen.outcomes, seen.receipts, seen.commands, True)
+            seen = replace(seen, tick=True)
         return Recognised(seen, acks, noticed, explained)
 
     def _heard(self, heard: ev.Heard, seen: Seen, owed: list[tuple[int, int]]) -> None:
@@ -163,6 +165,8 @@ class Recogniser:
             elif kind is hp.Answered or kind is hp.Late:
                 outcome = _outcome(link, event.token, event.pdu)  # type: ignore[union-attr]
                 seen.outcomes.append(outcome)
+                if event.pdu.tlvs:  # type: ignore[union-attr]
+                    _load(link, event.pdu, seen)  # type: ignore[union-attr]
             elif kind is hp.Expired:
                 token = event.token  # type: ignore[union-attr]
                 seen.outcomes.append(Outcome(token, OutcomeKind.NO_ANSWER))
@@ -288,6 +292,13 @@ def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:
         return Outcome(token, OutcomeKind.ACCEPTED, pdu.message_id)
     kind = link.outcomes.get(status, OutcomeKind.REFUSED)
     return Outcome(token, kind, "", status_name(status))
+
+
+def _load(link: _Link, pdu: Pdu, seen: Seen) -> None:
+    """congestion_state, 0 to 100 (SMPP 5.0 section 4.8.4.18): the heaviest of the batch counts."""
+    told = pdu.tlv(Tag.CONGESTION_STATE)
+    if told is not None and len(told) == 1 and told[0] <= _MOST_CONGESTED:
+        seen.loads[link.carrier] = max(told[0], seen.loads.get(link.carrier, 0))
 
 
 def _network(link: _Link, pdu: DeliverSm | DataSm) -> str:

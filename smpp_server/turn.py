@@ -13,6 +13,7 @@ from routing.standing import AlarmChange, Attack, Changes, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
+from smpp_server.quiet import Quiet
 from smpp_server.rates import Rates
 from smpp_server.recognise import Recognised, Recogniser
 from smpp_server.store import Ages, Keys, Loaded, Store, StoredCard, StoreFailed
@@ -62,6 +63,7 @@ class Turn:
         self._tidy_due = False
         self._ages = _ages(config)
         self._rates = Rates(config)
+        self._quiet = Quiet(config.quiet)
         self._one_only = all(c.max_replies == 1 for c in config.rules.campaigns.values())
         self.summary: Summary | None = None
 
@@ -146,7 +148,7 @@ class Turn:
             self._standing = standing
         wall, fault = trust(standing, self._last_wall_ns, wall_ns, monotonic_ns, self._rules.clock)
         day, next_day_ns = self._calendar(wall)
-        return Now(wall, monotonic_ns, day, next_day_ns, fault)
+        return Now(wall, monotonic_ns, day, next_day_ns, fault, self._quiet(wall))
 
     def _keys(self, batch: Recognised, standing: Standing) -> Keys:
         seen = batch.seen

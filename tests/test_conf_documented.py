@@ -69,10 +69,10 @@ def test_keys_commented_out_show_their_defaults() -> None:
 PLAIN = """
     carrier host port system_id system_type service_type campaign language currency attempts
     max_replies drain_s first_min last_min spread_min delay_s spread_s downtime_max_days
-    addr_ton addr_npi segments_per_hour segments_per_day contacts_per_hour contacts_per_day
-    within_s most connect_timeout_s bind_timeout_s
+    addr_ton addr_npi segments_per_hour segments_per_day segments_per_month
+    contacts_per_hour contacts_per_day within_s most connect_timeout_s bind_timeout_s
     unbind_timeout_s ca_directory certificate_name client_certificate private_key
-    password_file password_env
+    password_file password_env to
     retry_statuses session_statuses account_statuses refused_statuses
 """.split()
 

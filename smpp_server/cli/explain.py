@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from routing.money import format_nanos
+from routing.route import RECENT
 from smpp_server.cli import client, show
 from smpp_server.cli.place import DEFAULTS, Sentence, config_path, state_directory
 from smpp_server.web import SOCKET
@@ -87,6 +88,9 @@ def lines(value: Mapping[str, Any]) -> list[str]:
         ("text", f"{value['text']}, {show.count(value['segments'], 'segment')}"),
         ("before it", f"{value['waiting_before']} wait"),
     ]
+    if 0 < value["in_time"] <= value["waiting_before"]:
+        late = f"only {value['in_time']} can leave before they are too old: it may be cancelled"
+        rows.append(("its limits", show.colour(late, "yellow")))
     rows += [("by link", _way(way)) for way in value["ways"]]
     if value["money"]:
         rows.append(("money", show.colour(f"it would wait: {value['money']}", "yellow")))
@@ -102,6 +106,6 @@ def _way(way: Mapping[str, Any]) -> str:
     else:
         price = format_nanos(way["price_nanos"])
         price += "" if way["exact"] else " at most"
-    state = "bound" if way["bound"] else "not bound"
-    held = f", held: {way['held']}" if way["held"] else ""
-    return f"{way['link']} ({way['carrier']}), {price}, {state}{held}"
+    failed = f", {way['failed']} of its last {RECENT} failed" if way["failed"] else ""
+    why = f"chosen: {way['why']}" if way["chosen"] else way["why"]
+    return f"{way['link']} ({way['carrier']}), {price}{failed}, {why}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from routing.records import Limits, OurNumber
+from routing.capacity import capacity
+from routing.records import OurNumber
 from smpp_server.cli import show
 from smpp_server.config_records import Config
 from smpp_server.smpp.text import count
@@ -106,50 +107,22 @@ def _capacity(config: Config, prices: Dearest) -> Iterable[tuple[str, ...]]:
     rules = config.rules
     for number in rules.numbers.values():
         segments = rules.texts[number.text_id].segments
-        hour, day = caps(config, number)
+        most = capacity(rules, number)
         said = [
             f"{cap // segments:,} replies {period}" if cap else f"no cap {period}"
-            for cap, period in ((hour, "an hour"), (day, "a day"))
+            for cap, period in ((most.hour, "an hour"), (most.day, "a day"))
         ]
         yield number.name, *said
+        month = f"{most.month // segments:,} replies in 30 days" if most.month else ""
+        rush = f"{most.in_time // segments:,} of a rush, the rest gets too old"
+        if most.in_time:
+            yield "", month, rush
     budget = rules.money.budget_day_nanos
-    most = max(prices.values(), default=0)
-    if budget is not None and most:
+    dear = max(prices.values(), default=0)
+    if budget is not None and dear:
         currency = rules.money.currency
         yield (
             "budget",
             f"{show.amount(budget, currency)} a day",
-            f"pays for {budget // most:,} segments at {show.amount(most, currency)}",
+            f"pays for {budget // dear:,} segments at {show.amount(dear, currency)}",
         )
-
-
-def caps(config: Config, number: OurNumber) -> tuple[int, int]:
-    """Segments an hour and a day that may leave from a number; 0 for no limit."""
-    rules = config.rules
-    links = [rules.links[name] for name in number.links]
-    carriers = [rules.carriers[name] for name in sorted({link.carrier for link in links})]
-    groups = (
-        [number.limits],
-        [link.limits for link in links],
-        [carrier.limits for carrier in carriers],
-    )
-    hours = [_sum([_least(one.segments_per_hour, one.tps_segments * 3600) for one in group])
-             for group in groups]  # fmt: skip
-    hour = _least(*hours)
-    days = [_sum([_day(one) for one in group]) for group in groups]
-    return hour, _least(*days, hour * 24)
-
-
-def _day(limits: Limits) -> int:
-    hour = _least(limits.segments_per_hour, limits.tps_segments * 3600)
-    return _least(limits.segments_per_day, hour * 24)
-
-
-def _least(*limits: int) -> int:
-    """The smallest limit there is, 0 when there is none."""
-    return min(filter(None, limits), default=0)
-
-
-def _sum(limits: list[int]) -> int:
-    """What several carry together: one without a limit has room for all."""
-    return sum(limits) if all(limits) else 0

@@ -3,6 +3,7 @@
 A new account is one line in LEFT, a new limit one line in SPANS, a new law one line in LAWS.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from routing.budget import day_account, spendable
@@ -39,6 +40,7 @@ SPANS: dict[str, tuple[int, Callable[[Limits], int]]] = {
     "second": (SECOND_NS, lambda limits: limits.tps_segments),
     "hour": (HOUR_NS, lambda limits: limits.segments_per_hour),
     "day": (DAY_NS, lambda limits: limits.segments_per_day),
+    "month": (30 * DAY_NS, lambda limits: limits.segments_per_month),
 }
 """Name → (span, segments it may carry; 0: any number)."""
 
@@ -88,7 +90,7 @@ def every_day_has_its_own(story: Story, turn: Turn) -> None:
 
 
 def throttles_hold(story: Story, turn: Turn) -> None:
-    """In any second at most TPS and a burst, in any hour and day at most the cap, per scope."""
+    """In any second at most TPS and a burst, in longer spans at most the cap, per scope."""
     rules = story.rules
     scopes = {f"carrier/{name}": one.limits for name, one in rules.carriers.items()}
     scopes |= {f"link/{name}": one.limits for name, one in rules.links.items()}
@@ -99,6 +101,7 @@ def throttles_hold(story: Story, turn: Turn) -> None:
             if not (cap := cap_of(limits)):
                 continue
             if name == "second":
+                span *= limits.tps_seconds
                 cap += max(cap // 10, largest)
             times = [
                 (sent.true_ns if name == "second" else sent.wall_ns, sent.flight.reply.segments)
@@ -108,6 +111,22 @@ def throttles_hold(story: Story, turn: Turn) -> None:
             if times:
                 carried = sum(segments for at, segments in times if at > times[-1][0] - span)
                 assert carried <= cap, f"{scope}: {carried} segments in a {name}, {cap} allowed"
+
+
+def shares_hold(story: Story, turn: Turn) -> None:
+    """Whatever a link takes, it had carried at most its share of the day's segments before."""
+    carried: Counter[str] = Counter()
+    for sent in story.flown:
+        if sent.flight.day == turn.now.day:
+            link, percent = sent.flight.link, story.rules.links[sent.flight.link].share_percent
+            assert carried[link] * 100 <= percent * carried.total(), f"{link}: {carried}"
+            carried[link] += sent.flight.reply.segments
+
+
+def quiet_is_kept(story: Story, turn: Turn) -> None:
+    """Nothing leaves to a country that sleeps."""
+    for submit in turn.changes.effects.submits:
+        assert turn.changes.standing.flights[submit.reply_id].reply.country not in turn.now.quiet
 
 
 def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
@@ -172,6 +191,8 @@ LAWS: tuple[Law, ...] = (
     money_is_conserved,
     every_day_has_its_own,
     throttles_hold,
+    shares_hold,
+    quiet_is_kept,
     a_claim_is_answered_once,
     silence_is_kept,
     an_unknown_is_never_sent_again,

@@ -195,6 +195,9 @@ class Model:
         for (reply,) in changes.returned:
             row = self._in(reply.id, S.SUBMITTING)
             row.reply, row.state, row.flight = reply, S.WAITING, None
+        for later in changes.postponed:
+            row = self._in(later.id, S.WAITING)
+            row.reply = row.reply._replace(due_ns=later.due_ns)
         for flight in changes.released:
             row = self._in(flight.reply.id, S.WAITING)
             row.reply, row.state, row.flight = flight.reply, S.SUBMITTING, flight

@@ -50,6 +50,9 @@ class Shape:
     numbers: Mapping[str, tuple[str, ...]] | None = None  # name → links
     links: Mapping[str, str] | None = None  # name → carrier
     limits: Mapping[str, Limits] | None = None  # scope → limits
+    shares: Mapping[str, int] | None = None  # link → percent of a day's segments
+    error_percent: int = 50
+    quiet: Mapping[str, tuple[int, int]] | None = None  # country → minutes of the day, UTC
     cards: Mapping[str, RateCard] | None = None  # carrier → card
     campaigns: Mapping[str, str] | None = None  # number → campaign
     billed: Sequence[str] = ()  # carriers that bill refused submits
@@ -85,6 +88,12 @@ def campaign_of(name: str, shape: Shape) -> Campaign:
     )
 
 
+def link_of(name: str, carrier: str, shape: Shape) -> LinkRule:
+    """One link of a world of this shape."""
+    limits = (shape.limits or {}).get(f"link/{name}", Limits())
+    return LinkRule(name, carrier, limits, (shape.shares or {}).get(name, 100), shape.error_percent)
+
+
 def rules_of(shape: Shape) -> Rules:
     """The rules of a world of this shape."""
     numbers = shape.numbers or {"relou": ("main",)}
@@ -117,10 +126,7 @@ def rules_of(shape: Shape) -> Rules:
             )
             for name in carriers.values()
         },
-        links={
-            name: LinkRule(name, carrier, limits.get(f"link/{name}", none))
-            for name, carrier in carriers.items()
-        },
+        links={name: link_of(name, carrier, shape) for name, carrier in carriers.items()},
         texts={
             "fr.1": ReplyText("fr.1", "fr", "words", 0, shape.segments),
             "fr.stop": ReplyText("fr.stop", "fr", "stop words", 0, 1),

@@ -79,6 +79,8 @@ def books(story: Story) -> dict[str, Any]:
         "postings": Counter(entry for entry in entries if entry.reply_id),
         "flights": standing.flights,
         "health": standing.health,
+        "tracks": standing.tracks,
+        "paces": standing.paces,
         "pauses": standing.pauses,
         "alarms": standing.alarms,
         "unknown": standing.unknown_hour,

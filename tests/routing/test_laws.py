@@ -55,7 +55,10 @@ LINES = st.one_of(
 STORIES = st.lists(LINES, min_size=5, max_size=14)
 LIMITS = st.dictionaries(
     st.sampled_from(["carrier/acme", "link/main", "link/spare", "number/relou"]),
-    st.builds(Limits, *(st.sampled_from(caps) for caps in ((0, 1, 3), (0, 2, 5), (0, 3, 6)))),
+    st.builds(
+        Limits,
+        *map(st.sampled_from, ((0, 1, 3), (0, 2, 5), (0, 3, 6), (0, 0, 4), (1, 1, 2))),
+    ),
     min_size=1,
     max_size=2,
 )
@@ -68,6 +71,9 @@ OPTIONS: dict[str, SearchStrategy[Any]] = {
     "confirm_stop": st.booleans(),
     "campaigns": st.just({"lourd": "other"}),
     "limits": LIMITS,
+    "quiet": st.sampled_from([{"FR": (0, 600 + 20)}, {"FR": (601, 600 + 90), "DE": (0, 1)}]),
+    "shares": st.sampled_from([{"main": 60, "spare": 40}, {"main": 30}]),
+    "error_percent": st.sampled_from([5, 10]),
     "billed": st.just(("acme",)),
     "untracked": st.just(("beta",)),
     "funds": st.sampled_from(["0", "0.16", "0.31"]),
@@ -106,10 +112,13 @@ def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     assert story.turns - before <= 100 + 20 * len(waiting), story.so_far()
 
 
+LIMITING = ("limits", "quiet", "shares", "budget_day", "budget_total")
+
+
 @given(SHAPES, STORIES)
 def test_nothing_grows_too_old_without_a_reason(shape: dict[str, Any], lines: list[str]) -> None:
     """With money, and no limits, what waited leaves within hours of the last fault."""
-    kept = {k: v for k, v in shape.items() if k not in ("limits", "budget_day", "budget_total")}
+    kept = {k: v for k, v in shape.items() if k not in LIMITING}
     story = Story(LAWS, **kept)
     story.tell(*lines)
     all_is_well_again(story)

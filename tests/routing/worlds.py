@@ -30,6 +30,8 @@ from routing.records import (
 )
 from routing.standing import Changes, Command, Known, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
+from smpp_server.config_records import QuietHours
+from smpp_server.quiet import Quiet
 from tests.routing.model import Model
 from tests.routing.shapes import PLAN, Shape, rules_of
 
@@ -88,6 +90,7 @@ class World:
         self.wall_ns = self.true_ns = time_of(shape.at)  # what the clock says, and what it is
         self.started_ns = self.true_ns - SECOND_NS  # so that the monotonic clock is never 0
         self.window = shape.window
+        self.quiet = Quiet({c: QuietHours(*s, "UTC") for c, s in (shape.quiet or {}).items()})
         self.down: set[str] = set()
         self.epochs: tuple[int, ...] = (1,)
         self.answers: dict[str, OutcomeKind | None] = dict.fromkeys(
@@ -113,7 +116,7 @@ class World:
         wall, fault = trust(
             self.standing, self.store.wall_ns, self.wall_ns, monotonic_ns, self.rules.clock
         )
-        return now_at(wall, monotonic_ns, fault)
+        return now_at(wall, monotonic_ns, fault)._replace(quiet=self.quiet(wall))
 
     def facts(self, outcomes: Sequence[Outcome] = ()) -> list[LinkFact]:
         """What the shell knows of the links once it has read these responses."""

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from routing.capacity import capacity
 from smpp_server.cli import COMMANDS, group
 from smpp_server.cli.place import state_directory
 from smpp_server.cli.plugin import judge
-from smpp_server.cli.report import caps, dearest
+from smpp_server.cli.report import dearest
 from smpp_server.cli.show import amount, breaker_lines, columns, count, span, status_lines
 from smpp_server.config import load
 from tests.server.configs import BASE, changed, write
@@ -174,13 +175,29 @@ def test_caps_are_the_narrowest_way(tmp_path: Path) -> None:
     text = changed('msisdn = "33937000001"\n', limits)
     text = text.replace("[carrier.main]\n", "[carrier.main]\nsegments_per_hour = 90\n")
     config = load(write(tmp_path, text))
-    assert caps(config, config.rules.numbers["main"]) == (90, 90 * 24)
+    most = capacity(config.rules, config.rules.numbers["main"])
+    assert most == (90, 90 * 24, 0, 90 * 22 + 67)  # 24 h without the longest delay, 75 min
+    assert not config.warnings
     assert dearest(config) == {("main", "FR"): 49_500_000}
+
+
+def test_a_cap_that_makes_replies_too_old_is_told(tmp_path: Path) -> None:
+    limits = 'msisdn = "33937000001"\nsegments_per_hour = 100\nsegments_per_day = 1000\n'
+    text = changed('msisdn = "33937000001"\n', limits)
+    text = text.replace("delay_min = 60\n", "delay_min = 60\nreply_max_age_h = 3\n")
+    path = write(tmp_path, text)
+    [warning] = load(path).warnings
+    assert str(warning).endswith(
+        "1000 segments may leave in a day, 175 of them between the delay and reply_max_age_h: "
+        "of more texts at once the rest is cancelled as too old"
+    )
+    shown = smppd("check-config", path)
+    assert "175 of a rush, the rest gets too old" in shown.output
 
 
 def test_no_limit_is_no_limit(folder: Path) -> None:
     config = load(folder / "server.toml")
-    assert caps(config, config.rules.numbers["main"]) == (0, 0)
+    assert capacity(config.rules, config.rules.numbers["main"]) == (0, 0, 0, 0)
 
 
 # -- a running server
