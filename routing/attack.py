@@ -13,7 +13,7 @@ def judge(draft: Draft) -> None:
     if breaker is None:
         return
     before = breaker.step
-    found = breaker.judge(draft.rules.money.budget_day_nanos)
+    found = breaker.judge(draft.purse.day_nanos)
     if found is None:
         return
     draft.figures, verdict = found

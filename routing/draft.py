@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from routing.breaker import Breaker, Step
-from routing.budget import REFUSALS, Purse, day_account
-from routing.conversion import Conversion, Cost, in_force
+from routing.budget import ALLOWANCE, Debit, Override, Purse, share
 from routing.guards import Guards
 from routing.ledger import Posted, write_row
+from routing.prices import Prices
 from routing.rate_card import Rate, RateCard
 from routing.records import (
+    BILLS_ALL,
+    Carrier,
     Flight,
     Lane,
     Limits,
@@ -60,7 +62,7 @@ class Draft:
         self.links = {fact.link: fact for fact in links}
         self.free = {fact.link: fact.free for fact in links}
         self.now = now
-        self.purse = Purse(known.balances, rules.money, now.day)
+        self.purse = Purse(known.balances, rules.money, known.budgets, now)
         self.throttle = _throttle(known, standing, rules, now)
         self.guards = Guards(
             rules.guards, rules.plan.home, known.guards, known.counters, now.wall_ns
@@ -87,6 +89,8 @@ class Draft:
         self.next_id = known.next_id
         self.changes = Changes(standing, Effects())
         self.drafts = dict(known.drafts)
+        self.prices = Prices(rules, rates, now.wall_ns)
+        self.cost, self.inbound = self.prices.cost, self.prices.inbound
         self._begin()
 
     def _begin(self) -> None:
@@ -104,8 +108,6 @@ class Draft:
         self.quotes: dict[int, tuple[str, Rate | None]] = {}  # ... and those of fresh replies
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
-        self.conversions: dict[str, Conversion] = {}  # currency → the one in force now
-        self.inbound_costs: dict[str, Cost] = {}  # name of our number → one text to it
 
     def claim(self, keys: Sequence[bytes], campaign: str) -> tuple[ClaimKey, Claim] | None:
         """The sender's claim under whichever epoch key it stands, this turn's changes included."""
@@ -124,28 +126,34 @@ class Draft:
         card = self.rates[carrier]
         return card.price(reply.msisdn, reply.country, self.now.wall_ns, reply.mccmnc)
 
-    def cost(self, carrier: str, nanos: int) -> Cost:
-        """What `nanos` of the carrier's currency are in the books: rounded up, and once."""
-        currency = self.rates[carrier].currency
-        if currency in ("", self.rules.money.currency):
-            return Cost(nanos)
-        conversion = self.conversions.get(currency)
-        if conversion is None:
-            dated = self.rules.money.conversions[currency]
-            conversion = self.conversions[currency] = in_force(dated, self.now.wall_ns)
-        return Cost(conversion.convert(nanos), nanos, currency)
+    def tariff(self, carrier: str) -> Carrier:
+        """The contract; one that is no longer configured is taken to bill all."""
+        return self.rules.carriers.get(carrier, BILLS_ALL)
 
-    def inbound(self, number: OurNumber) -> Cost:
-        """One text to our number: the dearest of the carriers it may come in by."""
-        found = self.inbound_costs.get(number.name)
-        if found is None:
-            costs = [Cost(number.inbound_nanos)]
-            for carrier in dict.fromkeys(self.rules.links[link].carrier for link in number.links):
-                nanos = self.rates[carrier].inbound(number.msisdn, self.now.wall_ns)
-                if nanos is not None:
-                    costs.append(self.cost(carrier, nanos))
-            found = self.inbound_costs[number.name] = max(costs)
-        return found
+    def open_day(self) -> None:
+        """The first turn of a day says what it may cost, so that the money lasts."""
+        days, found = self.rules.money.last_days, self.known.budgets.get(ALLOWANCE)
+        if days and (found is None or found.day != self.now.day):
+            self._allow(share(self.purse.spendable, self.prices.monthly_nanos(), days))
+
+    def given(self, nanos: int) -> None:
+        """Money came in: a part of it is for today."""
+        self.purse.add(nanos)
+        days = self.rules.money.last_days
+        if days:
+            today = self.changes.budgets.get(ALLOWANCE) or self.known.budgets[ALLOWANCE]
+            self._allow((today.nanos or 0) + nanos // days)
+
+    def _allow(self, nanos: int) -> None:
+        self.purse.allow(nanos)
+        self.changes.budgets[ALLOWANCE] = Override(nanos, self.now.day)
+
+    def debit(self, number: OurNumber, carrier: str) -> Debit:
+        """The budgets that a reply from `number` over `carrier` is taken from."""
+        counted = ""
+        if self.rules.carriers[carrier].minimum_month_nanos:
+            counted = f"carrier/{carrier}/month/{self.now.month}"
+        return self.purse.debit(number.name, number.campaign, counted)
 
     def post(
         self,
@@ -241,26 +249,26 @@ class Draft:
     def money_back(self, reply_id: int, kind: str, of: Flight | Stored) -> None:
         """Release or correct a reservation; lanes that waited for money may try again."""
         self.posted(reply_id, kind, of)
-        self.purse.release(of.price_nanos, of.day)
-        self.unpark(REFUSALS)
+        self.purse.release(of.price_nanos, of.accounts)
+        self.unpark_money()
 
     def refused_money(self, flight: Flight) -> None:
         """What a submit that was answered by an error costs, by the carrier's tariff."""
-        if self.rules.carriers[flight.carrier].bill_refused:
+        if self.tariff(flight.carrier).bill_refused:
             self.posted(flight.reply.id, "settle", flight)
         else:
             self.money_back(flight.reply.id, "release", flight)
 
-    def unpark(self, reasons: Sequence[str]) -> None:
-        """Lanes that stand for one of `reasons` are read again, in the next turn."""
+    def unpark_money(self) -> None:
+        """Lanes that stand for want of money are read again, in the next turn."""
         for lane, park in list(self.parks.items()):
-            if park.reason in reasons:
+            if park.money:
                 del self.parks[lane]
                 self.wake_in(0)
 
-    def park(self, lane: Lane, reason: str, until_ns: int) -> None:
+    def park(self, lane: Lane, reason: str, until_ns: int, money: bool = False) -> None:
         """Leave the lane alone until `until_ns` (wall; 0: until an event)."""
-        self.parks[lane] = Park(reason, until_ns)
+        self.parks[lane] = Park(reason, until_ns, money)
 
     def wake_in(self, wait_ns: int) -> None:
         """Ask for another turn after `wait_ns`, or sooner if somebody asked already."""
@@ -308,11 +316,10 @@ class Draft:
                 self.now.wall_ns,
                 self.entries,
             )
-        for day, nanos in self.purse.days.items():
-            if nanos:
-                changes.balances[day_account(day)] = nanos
+        changes.balances |= self.purse.changes()
         changes.holds = self.holds if self.holds != self.known.holds else None
         changes.tallies = self.tallies
+        changes.monthly_nanos = self.prices.monthly_nanos()
         changes.waiting = self.waiting
         changes.next_id = self.next_id
         changes.wall_ns = self.now.wall_ns

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from routing.budget import Purse
 from routing.capacity import capacity
 from routing.draft import Draft
 from routing.policy import decide
@@ -47,16 +46,18 @@ def explain(
     number = rules.numbers[reply.number]
     draft = Draft(known, standing, rules, rates, links, now)
     ways = _candidates(draft, number, reply)
-    chosen = [way for way in ways if way["chosen"]]
-    prices = [way["price_nanos"] for way in chosen or ways if isinstance(way["price_nanos"], int)]
-    purse = Purse(known.balances, rules.money, now.day)
+    chosen = [way for way in ways if way["chosen"]] or ways
+    priced = [way for way in chosen if isinstance(way["price_nanos"], int)]
+    prices = [way["price_nanos"] for way in priced if isinstance(way["price_nanos"], int)]
+    debit = draft.debit(number, str(priced[0]["carrier"])) if priced else None
+    refused = draft.purse.refusal(prices[0], debit) if debit else None
     said |= {
         "text": reply.text_id,
         "segments": reply.segments,
         "due_in_s": (reply.due_ns - now.wall_ns) // 1_000_000_000,
         "price_nanos": prices[0] if prices else None,
         "ways": ways,
-        "money": purse.refusal(prices[0]) if prices else "no price",
+        "money": (refused.title if refused else "") if prices else "no price",
         "held": now.clock_fault or _held(known, ALL, now),
         "waiting_before": known.waiting,
         "in_time": capacity(rules, number).in_time // reply.segments,

@@ -5,7 +5,7 @@ names replies by id only; it outlives them. Any row that was changed breaks the 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 KINDS = ("given", "inbound", "reserve", "settle", "release", "fee", "correction")
@@ -147,3 +147,40 @@ def verify(
 def balances(entries: Iterable[Entry]) -> dict[str, int]:
     """What every account must hold after `entries`, in nano-units."""
     return dict.fromkeys(ACCOUNTS, 0) | account_changes(_sums(entries))
+
+
+class Books:
+    """The journal as far as it was walked: sums per account, and what is reserved for a reply."""
+
+    def __init__(
+        self,
+        seq: int = 0,
+        digest: bytes = GENESIS,
+        sums: Mapping[str, int] | None = None,
+        reserved: Mapping[int, int] | None = None,
+    ) -> None:
+        self.seq = seq
+        self.digest = digest
+        self.rows = 0
+        self.sums = dict.fromkeys(ACCOUNTS, 0) | dict(sums or {})
+        self.reserved = dict(reserved or {})  # reply id → nano-units neither settled nor released
+
+    def read(self, row: JournalRow) -> list[Entry]:
+        """Take up the next row. Raises LedgerError, which names it, when it cannot be the next."""
+        entries = list(verify([row], self.digest, self.seq + 1))
+        for entry in entries:
+            for account, sign in EFFECT[entry.kind].items():
+                self.sums[account] += sign * entry.nanos
+            if "reserved" in EFFECT[entry.kind]:
+                self._reserve(row.seq, entry)
+        self.seq, self.digest, self.rows = row.seq, row.digest, self.rows + 1
+        return entries
+
+    def _reserve(self, seq: int, entry: Entry) -> None:
+        reply_id = entry.reply_id
+        sign = 1 if entry.kind == "reserve" else -1
+        left = self.reserved.pop(reply_id, 0) + sign * entry.nanos
+        if left < 0:
+            raise LedgerError(f"journal row {seq}: more is taken back of a reply than was reserved")
+        if left:
+            self.reserved[reply_id] = left

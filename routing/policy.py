@@ -6,11 +6,14 @@ as n batches of one.
 
 from collections.abc import Mapping, Sequence
 
-from routing import attack
+from routing import attack, fees
 from routing.answer import answer
-from routing.budget import FUNDS_REFUSAL, REFUSALS
+from routing.budget import FUNDS
+from routing.budgets import SETTING, set_budget
 from routing.cards import take_card
+from routing.closing import close_month
 from routing.draft import Draft, largest_text, limits_of
+from routing.money import format_nanos
 from routing.pace import heed, recover
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
@@ -35,6 +38,7 @@ def decide(
 ) -> Changes:
     """Everything one turn changes and sends. Changes nothing it is given."""
     draft = Draft(known, standing, rules, rates, links, now)
+    draft.open_day()
     for command in seen.commands:
         draft.changes.effects.answers[command.ticket] = _obey(draft, command)
     recover(draft)
@@ -47,6 +51,7 @@ def decide(
     if seen.tick:
         _end_money_alarms(draft)
         if not now.clock_fault:
+            fees.charge(draft)
             close_aged(draft)
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
@@ -125,11 +130,18 @@ def _obey(draft: Draft, command: Command) -> str:
         return f"there is no link {scope}"
     if name == "fund":
         draft.post(0, "given", command.nanos)
-        draft.purse.add(command.nanos)
-        draft.unpark(REFUSALS)
-        if draft.purse.refusal(1) != FUNDS_REFUSAL:
-            draft.end_alarm("no_funds", FUNDS_REFUSAL)
-        draft.changes.audit.append((name, f"{command.nanos} nanos"))
+        draft.given(command.nanos)
+        draft.unpark_money()
+        if draft.purse.funded(1):
+            draft.end_alarm("no_funds", FUNDS)
+        said = f"{format_nanos(command.nanos)} {draft.rules.money.currency}"
+        draft.changes.audit.append((name, f"{said}, {command.note}" if command.note else said))
+    elif name == "fee":
+        return fees.fee(draft, command)
+    elif name in SETTING:
+        return set_budget(draft, command)
+    elif name == "close" and command.closing is not None:
+        return close_month(draft, command.closing)
     elif name == "hold":
         draft.hold(scope, "operator", 0)
         draft.changes.audit.append((name, scope))
@@ -163,10 +175,10 @@ def _start_clock_again(draft: Draft) -> None:
 
 def _end_money_alarms(draft: Draft) -> None:
     """A budget that stops no lane alarms no longer."""
-    parked = {park.reason for park in draft.parks.values()}
-    for reason in REFUSALS:
-        if reason not in parked:
-            draft.end_alarm("no_funds", reason)
+    parked = {park.reason for park in draft.parks.values() if park.money}
+    for code, reason in sorted(draft.alarms):
+        if code == "no_funds" and reason not in parked:
+            draft.end_alarm(code, reason)
 
 
 def _watch(draft: Draft) -> None:

@@ -153,7 +153,22 @@ class Now(NamedTuple):
     day: str  # "2026-11-24" in the configured zone
     next_day_ns: int  # wall time at which `day` ends
     clock_fault: str = ""  # why wall time is not believed; then `wall_ns` is our own reckoning
+    hour: str = ""  # "2026-11-24T10"; "2026-10-25T02B" when the clocks went back over it
+    next_hour_ns: int = 0
+    month: str = ""  # "2026-11"
+    next_month_ns: int = 0
     quiet: Mapping[str, int] = NOBODY  # country → wall time at which its quiet hours end
+
+
+class Periods(NamedTuple):
+    """The local day, hour and month of an instant, and the wall times at which they end."""
+
+    day: str
+    next_day_ns: int
+    hour: str
+    next_hour_ns: int
+    month: str
+    next_month_ns: int
 
 
 class Reply(NamedTuple):
@@ -186,7 +201,7 @@ class Flight(NamedTuple):
     price_nanos: int  # for all its segments
     rate_version: int
     exact: bool  # False: the price is an upper bound
-    day: str  # the period its reservation belongs to
+    accounts: str  # those of the budgets that its reservation was taken from, joined by spaces
     submitted_ns: int
     billed_nanos: int = 0  # the price in the carrier's currency, where that is another one ...
     currency: str = ""  # ... and which; "" for that of the books
@@ -261,6 +276,14 @@ class Carrier:
     bill_refused: bool  # the tariff bills refused submits
     receipts: bool  # receipts are asked for
     bill_undelivered: bool = True  # the tariff bills what it accepted but could not deliver
+    monthly_fee_nanos: int = 0  # these in nano-units of the carrier's currency, without VAT
+    minimum_month_nanos: int = 0  # less traffic than this in a month is billed as if it were this
+    receipt_fee_nanos: int = 0
+    vat_nanos: int = 0  # of a percent, on all it bills
+
+
+BILLS_ALL = Carrier("", Limits(), True, True)
+"""The tariff of a carrier that is no longer configured: nothing is taken to be given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +299,13 @@ class LinkRule:
 
 @dataclass(frozen=True, slots=True)
 class MoneyRules:
-    """Budgets in nano-units of `currency`; None means no such limit."""
+    """The books' currency, and budgets in nano-units of it."""
 
     currency: str
-    budget_day_nanos: int | None
-    budget_total_nanos: int | None
+    budgets: Mapping[str, int]  # as `routing.budget` names them → limit
     inbound_reserve_nanos: int
     conversions: Mapping[str, tuple[Conversion, ...]] = field(default_factory=dict)  # by date
+    last_days: int = 0  # spend so that the money lasts this long; 0: no such rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Which waiting replies leave now: by lane, in turn, as far as limits, links and money reach."""
 
-from routing.budget import DAY_REFUSAL
+from routing.budget import Refusal
 from routing.draft import Draft
 from routing.records import Flight, Lane, Reply, ReplyKind, Submit
 from routing.route import SHARE, Choice, Way
@@ -94,8 +94,8 @@ def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> boo
     if not found:
         return _no_way(draft, lane, queue, ways, reply)
     choice = choose(found)
-    refusal = draft.purse.refusal(choice.cost.nanos)
-    if refusal:
+    refusal = draft.purse.refusal(choice.cost.nanos, choice.way.debit)
+    if refusal is not None:
         _no_money(draft, lane, refusal)
         return False
     queue.pop()
@@ -149,9 +149,8 @@ def _fly(draft: Draft, reply: Reply, choice: Choice, stored: bool) -> None:
     if draft.tracks:
         draft.probe(way.link)
     price, billed, currency = cost
-    draft.purse.reserve(price)
+    draft.purse.reserve(price, way.debit)
     draft.post(reply.id, "reserve", price, rate.version, billed, currency)
-    day, wall = draft.now.day, draft.now.wall_ns
     flight = Flight(
         reply,
         way.link,
@@ -159,8 +158,8 @@ def _fly(draft: Draft, reply: Reply, choice: Choice, stored: bool) -> None:
         price,
         rate.version,
         rate.exact,
-        day,
-        wall,
+        way.debit.accounts,
+        draft.now.wall_ns,
         billed,
         currency,
     )
@@ -196,9 +195,9 @@ def _wait_for(draft: Draft, lane: Lane, ways: list[Way], reply: Reply) -> None:
         draft.park(lane, reason, until)
 
 
-def _no_money(draft: Draft, lane: Lane, refusal: str) -> None:
-    draft.park(lane, refusal, draft.now.next_day_ns if refusal == DAY_REFUSAL else 0)
-    draft.raise_alarm("no_funds", refusal, f"{draft.waiting} replies wait")
+def _no_money(draft: Draft, lane: Lane, refusal: Refusal) -> None:
+    draft.park(lane, refusal.title, refusal.until_ns, money=True)
+    draft.raise_alarm("no_funds", refusal.title, f"{draft.waiting} replies wait")
 
 
 def _wake_for_later(draft: Draft) -> None:

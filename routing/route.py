@@ -7,6 +7,7 @@ day's segments it has carried already.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from routing.budget import Debit
 from routing.conversion import Cost
 from routing.rate_card import Rate
 from routing.records import LinkRule, OutcomeKind
@@ -63,6 +64,7 @@ class Way(NamedTuple):
     path: list[Gauge]
     scopes: tuple[str, str, str]
     place: int  # in the configured order
+    debit: Debit  # what a reply over it is paid from
 
 
 class Choice(NamedTuple):

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from routing import fees
 from routing.draft import Draft
 from routing.pace import throttled
 from routing.records import (
+    BILLS_ALL,
     Flight,
     Outcome,
     OutcomeKind,
@@ -246,7 +248,7 @@ def _stored_as(flight: Flight, state: ReplyState) -> Stored:
         flight.reply.number,
         flight.price_nanos,
         flight.rate_version,
-        flight.day,
+        flight.accounts,
         flight.reply.claim,
         flight.billed_nanos,
         flight.currency,
@@ -272,7 +274,7 @@ def apply(
 
 def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
     reply_id = stored.reply_id
-    tariff = draft.rules.carriers[stored.carrier]
+    tariff = draft.tariff(stored.carrier)
     if posting is Posting.BY_TARIFF_REFUSED:
         posting = Posting.SETTLE if tariff.bill_refused else Posting.RELEASE
     elif posting is Posting.BY_TARIFF_FAILED:
@@ -285,10 +287,10 @@ def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
         draft.money_back(reply_id, "release", stored)
     elif posting is Posting.CORRECT:
         draft.money_back(reply_id, "correction", stored)
-    elif posting is Posting.POST_AGAIN and not tariff.bill_refused:  # else it was settled already
-        draft.posted(reply_id, "reserve", stored)
+    elif posting is Posting.POST_AGAIN and (not tariff.bill_refused or tariff is BILLS_ALL):
+        draft.posted(reply_id, "reserve", stored)  # one that was billed is settled already
         draft.posted(reply_id, "settle", stored)
-        draft.purse.release(-stored.price_nanos, stored.day)
+        draft.purse.release(-stored.price_nanos, stored.accounts)
 
 
 class _Settled:
@@ -305,13 +307,14 @@ class _Settled:
                 continue
             if state is ReplyState.UNKNOWN:
                 self.unknown_of.setdefault(stored.claim, []).append(stored)
-            elif message_id and draft.rules.carriers[stored.carrier].receipts:
+            elif message_id and draft.tariff(stored.carrier).receipts:
                 self.by_message[stored.carrier, message_id] = stored
 
 
 def note(draft: Draft, receipts: list[Receipt]) -> None:
     """Every receipt of the batch: find its reply, else hold it, since its response may follow."""
     settled: _Settled | None = None
+    fees.receipts(draft, receipts)
     for receipt in receipts:
         draft.count("receipts")
         if receipt.kind is ReceiptKind.INTERMEDIATE:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from routing.breaker import Figures, Kept
+from routing.budget import Override
 from routing.guards import GuardRow
 from routing.ledger import JournalRow
 from routing.rate_rows import Row
@@ -99,6 +100,7 @@ class Park(NamedTuple):
 
     reason: str
     until_ns: int
+    money: bool = False  # a budget stands in the way: money that comes back wakes it
 
 
 class Sweep(NamedTuple):
@@ -133,7 +135,7 @@ class Stored(NamedTuple):
     number: str
     price_nanos: int
     rate_version: int
-    day: str
+    accounts: str
     claim: bytes
     billed_nanos: int = 0
     currency: str = ""
@@ -199,15 +201,42 @@ class CardStep(NamedTuple):
     fault: str = ""  # why it cannot become valid, found before the decision
 
 
+class Closing(NamedTuple):
+    """The end of a month's books, and where the chain of the journal goes on."""
+
+    month: str
+    seq: int  # the month's last journal row ...
+    digest: bytes  # ... and its digest
+    rows: int  # since the closing before
+    sums: str  # "account nanos" joined by ";"
+    reserved: str  # "reply id nanos" of what was in flight, joined by ";"
+    at_ns: int = 0
+    dropped: bool = False  # its rows were exported and may be deleted
+    until_ns: int = 0  # wall time at which the month ended; only while it is being closed
+
+
+class Edge(NamedTuple):
+    """The journal around the row that is to be a month's last one."""
+
+    digest: bytes
+    at_ns: int
+    next_at_ns: int  # 0 when it is the last of all
+    closed: Closing | None  # the last month that was closed
+
+
 class Command(NamedTuple):
     """What an operator asked for; `ticket` finds the one who waits for the answer."""
 
     ticket: int
-    name: str  # fund, hold, release, accept-clock, explain, card
-    text: str = ""  # scope of a hold or release; note of a donation
+    name: (
+        str  # fund, fee, budget, budget-lift, budget-reset, close, hold, release, accept-clock ...
+    )
+    text: str = ""  # scope of a hold or release; carrier of a fee; name of a budget
     nanos: int = 0
     contact: Contact | None = None  # for explain
     card: CardStep | None = None  # for card
+    note: str = ""  # what the books remember of a donation or a fee
+    closing: Closing | None = None  # for close
 
 
 @dataclass(slots=True)
@@ -232,6 +261,9 @@ class Known:
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     aged: list[Stored] = field(default_factory=list)  # UNKNOWN or ACCEPTED for too long
     holds: dict[str, Hold] = field(default_factory=dict)
+    budgets: dict[str, Override] = field(default_factory=dict)  # set in the running server
+    fees: dict[str, str] = field(default_factory=dict)  # carrier → last month its fee was posted
+    edge: Edge | None = None  # for a command that closes a month
     drafts: dict[str, tuple[str, int]] = field(default_factory=dict)  # carrier → digest, rows
     waiting: int = 0
     next_id: int = 1
@@ -306,11 +338,15 @@ class Changes:
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None
     holds: dict[str, Hold] | None = None  # None: unchanged
+    budgets: dict[str, Override | None] = field(default_factory=dict)  # None: no longer set
+    fees: dict[str, str] = field(default_factory=dict)  # carrier → month; "": no longer charged
+    closings: list[Closing] = field(default_factory=list)
     held_receipts: list[HeldReceipt] = field(default_factory=list)
     receipts_used: list[tuple[str, str]] = field(default_factory=list)
     cards: list[CardStep] = field(default_factory=list)
     audit: list[tuple[str, str]] = field(default_factory=list)  # (what, figures)
     tallies: dict[str, int] = field(default_factory=dict)
+    monthly_nanos: int = 0  # what the carriers bill in every month, whatever is sent
     waiting: int = 0
     next_id: int = 1
     wall_ns: int = 0

@@ -46,7 +46,9 @@ def way_over(draft: Draft, number: OurNumber, link: str, place: int) -> Way:
     if health is not None and health.probing:
         draft.free[link] = 0 if _flies(draft, link) else min(1, draft.free[link])
     scopes = draft.scopes(number, link)
-    return Way(link, draft.links[link].carrier, draft.throttle.path(scopes), scopes, place)
+    carrier = draft.links[link].carrier
+    debit = draft.debit(number, carrier)
+    return Way(link, carrier, draft.throttle.path(scopes), scopes, place, debit)
 
 
 def _flies(draft: Draft, link: str) -> bool:

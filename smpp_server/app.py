@@ -18,8 +18,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
-from routing.budget import REFUSALS
-from routing.records import LinkFact
+from routing.budget import titles
+from routing.records import LinkFact, Periods
 from routing.standing import ALL, AlarmChange
 from smpp_server import events as ev
 from smpp_server.alarms import AlarmCommand
@@ -60,22 +60,34 @@ class RunningHouse(House):
 
 
 def calendar(zone_name: str) -> Calendar:
-    """(day, when it ends) of a wall time in the configured zone; remembers the running day."""
-    zone = ZoneInfo(zone_name)
-    known: list[tuple[int, int, str]] = []
+    """The day, hour and month of a wall time in the configured zone; remembers the running hour.
 
-    def look(wall_ns: int) -> tuple[str, int]:
-        if known and known[0][0] <= wall_ns < known[0][1]:
-            return known[0][2], known[0][1]
+    An hour that the clocks go back over is two hours, and the second has a B after its name.
+    """
+    zone = ZoneInfo(zone_name)
+    known: list[tuple[int, Periods]] = []
+
+    def at(year: int, month: int, day: int) -> int:
+        return int(datetime(year, month, day, tzinfo=zone).timestamp()) * 10**9
+
+    def look(wall_ns: int) -> Periods:
+        if known and known[0][0] <= wall_ns < known[0][1].next_hour_ns:
+            return known[0][1]
         # a clock that is far off must not be able to raise
         second = min(max(wall_ns // 10**9, 0), 250_000_000_000)
         local = datetime.fromtimestamp(second, UTC).astimezone(zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        begins = int(midnight.timestamp()) * 10**9
-        later = midnight.replace(tzinfo=None) + timedelta(days=1)
-        ends = int(later.replace(tzinfo=zone).timestamp()) * 10**9
-        known[:] = [(begins, ends, midnight.strftime("%Y-%m-%d"))]
-        return known[0][2], ends
+        next_day = local.date() + timedelta(days=1)
+        next_month = (local.year + local.month // 12, local.month % 12 + 1, 1)
+        periods = Periods(
+            local.strftime("%Y-%m-%d"),
+            at(next_day.year, next_day.month, next_day.day),
+            local.strftime("%Y-%m-%dT%H") + "B" * local.fold,
+            (second + 3600 - local.minute * 60 - local.second) * 10**9,
+            local.strftime("%Y-%m"),
+            at(*next_month),
+        )
+        known[:] = [(second * 10**9, periods)]
+        return periods
 
     return look
 
@@ -104,6 +116,11 @@ def open_turn(
             raise Refusal(
                 f"{keys_dir}: the key of epoch {loaded.epoch} is missing;"
                 " restore the folder from the machine the database came from"
+            )
+        if fault := store.disagreement():
+            raise Refusal(
+                f"the books do not agree: {fault}. `smppd ledger verify` names the first bad row;"
+                " restore the last backup, or ask for help before anything is sent"
             )
         live = [e for e in sorted(vault.epochs(), reverse=True) if e <= loaded.epoch]
         vault.use(loaded.epoch, tuple(live))
@@ -180,8 +197,9 @@ def logging_to(observer: LogObserver | None, config: Config) -> Callable[..., No
     """The log function of a house; every field passes the observer's allow-list."""
     if observer is not None:
         observer.allow_words(
-            [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES, ALL, *REFUSALS]
+            [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES, ALL]
             + [link.host for link in config.links.values()]
+            + titles(config.rules)
         )
         level = config.server.log_level
         observer.set_level("warn" if level == "warning" else level)

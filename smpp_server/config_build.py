@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from routing.abuse import BreakerRules, Caps, GuardRules
+from routing.budget import PERIODS
 from routing.conversion import Conversion
 from routing.numbering import MoForm, Plan
 from routing.rate_rows import day_ns
@@ -26,6 +27,7 @@ from smpp_server.config_checks import (
     text_of,
 )
 from smpp_server.config_model import (
+    BudgetTable,
     CarrierTable,
     CountryGuardTable,
     GuardTable,
@@ -65,6 +67,10 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
                 table.bill_refused,
                 bool(table.registered_delivery & 3),
                 table.bill_undelivered,
+                table.monthly_fee,
+                table.minimum_month,
+                table.receipt_fee,
+                table.vat_percent,
             )
             for name, table in file.carrier.items()
         },
@@ -78,10 +84,10 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
         plan=plan,
         money=MoneyRules(
             money.currency,
-            money.budget_day,
-            money.budget_total,
+            _budgets(file),
             money.inbound_reserve,
             _conversions(money),
+            money.last_days,
         ),
         retention=Retention(
             unknown_ns=keep.unknown_days * DAY_NS,
@@ -198,6 +204,19 @@ def _campaign(file: ServerFile, name: str) -> Campaign:
         countries=frozenset(table.countries),
         confirm_stop=table.confirm_stop,
     )
+
+
+def _budgets(file: ServerFile) -> dict[str, int]:
+    """Every budget there is, by the names of `routing.budget`."""
+    tables: dict[str, BudgetTable] = {"": file.money}
+    tables |= {f"campaign/{name}/": table for name, table in file.campaign.items()}
+    tables |= {f"number/{name}/": table for name, table in file.number.items()}
+    return {
+        scope + period: nanos
+        for scope, table in tables.items()
+        for period in PERIODS
+        if (nanos := getattr(table, f"budget_{period}")) is not None
+    }
 
 
 def _conversions(money: MoneyTable) -> dict[str, tuple[Conversion, ...]]:

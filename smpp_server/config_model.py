@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from routing.money import parse_nanos
+from routing.money import NANOS, parse_nanos
 from routing.rate_rows import day_ns
 
 
@@ -130,12 +130,21 @@ class ConversionTable(Table):
     denominator: Count
 
 
-class MoneyTable(Table):
+class BudgetTable(Table):
+    """What may be spent; without a key there is no such limit."""
+
+    budget_hour: Nanos | None = None
+    budget_day: Nanos | None = None
+    budget_month: Nanos | None = None
+    budget_total: Nanos | None = None
+
+
+class MoneyTable(BudgetTable):
     """[money]"""
 
     currency: Annotated[str, Field(pattern=CURRENCY)] = "EUR"
     budget_day: Nanos = 20_000_000_000
-    budget_total: Nanos | None = None
+    last_days: Annotated[int, Field(ge=0, le=3650)] = 0
     inbound_reserve: Nanos = 0
     conversion: list[ConversionTable] = []
 
@@ -158,7 +167,7 @@ class RetryTable(Table):
     unknown_max_hour: Count = 100
 
 
-class CampaignTable(Table):
+class CampaignTable(BudgetTable):
     """[campaign.NAME]"""
 
     delay_min: Limit | None = None  # 60 when neither unit is written
@@ -189,7 +198,7 @@ class LimitTable(Table):
     segments_per_month: Limit = 0
 
 
-class NumberTable(LimitTable):
+class NumberTable(LimitTable, BudgetTable):
     """[number.NAME]"""
 
     msisdn: Annotated[str, Field(pattern=MSISDN)]
@@ -210,6 +219,10 @@ class CarrierTable(LimitTable):
     network_surcharges: dict[Annotated[str, Field(pattern=NETWORK)], Nanos] = {}
     bill_refused: bool = False
     bill_undelivered: bool = True
+    monthly_fee: Nanos = 0
+    minimum_month: Nanos = 0
+    receipt_fee: Nanos = 0
+    vat_percent: Annotated[Nanos, Field(le=100 * NANOS)] = 0
     registered_delivery: Annotated[int, Field(ge=0, le=31)] = 1
     pause_statuses: list[Status] = []
     retry_statuses: list[Status] = []

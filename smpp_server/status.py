@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from routing import budget
 from routing.breaker import tell
+from routing.records import MoneyRules
 from smpp_server.alarms import AlarmCode
 from smpp_server.esme import Link, Side
 from smpp_server.store import StoredCard
@@ -25,6 +27,7 @@ def status_of(house: "House") -> dict[str, object]:
         "version": program_version(),
         "up_s": (now - house.started_ns) // 10**9,
         "wall": _moment(wall_ns),
+        "zone": house.config.server.zone,
         "clock_fault": summary.clock_fault if summary else "",
         "store": "failing" if house.store_failures else "ok",
         "links": [_link(link, summary, now) for link in house.links.values()],
@@ -93,12 +96,13 @@ def _money(house: "House", summary: Summary | None, now: int) -> dict[str, objec
     rules = house.config.rules.money
     balances = summary.balances if summary else {}
     left = summary.spendable_nanos if summary else 0
-    day = summary.day if summary else ""
+    day = summary.now.day if summary else ""
     up_s = max(1, (now - house.started_ns) // 10**9)
-    spent = sum(balances.get(name, 0) for name in ("settled", "inbound", "fee", "reserved"))
+    spent = sum(balances.get(name, 0) for name in ("settled", "inbound", "reserved"))
     if house.spent_at_start is None and summary:
         house.spent_at_start = spent
     pace = spent - (house.spent_at_start or 0)
+    limits = budget.limits(rules, summary.budgets if summary else {})
     return {
         "currency": rules.currency,
         **{
@@ -108,9 +112,54 @@ def _money(house: "House", summary: Summary | None, now: int) -> dict[str, objec
         "left_nanos": left,
         "day": day,
         "day_nanos": balances.get(f"day/{day}", 0),
-        "budget_day_nanos": rules.budget_day_nanos,
-        "budget_total_nanos": rules.budget_total_nanos,
+        "budget_day_nanos": limits.get("day"),
+        "budget_total_nanos": limits.get("total"),
+        "budgets": _budgets(rules, summary) if summary else [],
         "spent_in_s": max(0, left) * up_s // pace if pace > 0 else None,
+        "monthly_nanos": summary.monthly_nanos if summary else 0,
+        "days_left": days_left(left, pace, up_s, summary.monthly_nanos if summary else 0),
+    }
+
+
+def days_left(left: int, pace: int, pace_s: int, monthly: int) -> int | None:
+    """Whole days the money lasts: as messages have cost lately, and what is billed every month.
+
+    None when nothing is spent.
+    """
+    daily = -(-pace * 86_400 // pace_s) - (-monthly // budget.MONTH_DAYS)
+    return max(0, left) // daily if daily > 0 else None
+
+
+def _budgets(rules: MoneyRules, summary: Summary) -> list[dict[str, object]]:
+    """Every budget in force: its limit, what its account holds, and who set it."""
+    now, balances = summary.now, summary.balances
+    shown = []
+    for name, limit in sorted(budget.limits(rules, summary.budgets).items()):
+        used = balances.get(budget.account_of(name, now), 0)
+        if name == budget.TOTAL:
+            used = balances.get("reserved", 0) + balances.get("settled", 0)
+        source = "set" if name in summary.budgets else "configuration"
+        shown.append(_budget(name, limit, used, source, budget.end_of(name, now)))
+    allowed = budget.allowance(summary.budgets, now)
+    if allowed is not None:
+        used = balances.get(budget.account_of("day", now), 0)
+        source = f"the money is to last {rules.last_days} days"
+        shown.append(_budget(budget.ALLOWANCE, allowed, used, source, now.next_day_ns))
+    for name, override in sorted(summary.budgets.items()):
+        if override.nanos is None:
+            shown.append(_budget(name, None, 0, "set", 0))
+    return shown
+
+
+def _budget(
+    name: str, limit: int | None, used: int, source: str, until_ns: int
+) -> dict[str, object]:
+    return {
+        "name": name,
+        "limit_nanos": limit,
+        "used_nanos": used,
+        "source": source,
+        "until": _moment(until_ns) if until_ns else "",
     }
 
 

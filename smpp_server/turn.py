@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from routing.budget import spendable
+from routing.budget import Override, spendable
+from routing.closing import middle_ns
 from routing.explain import explain
 from routing.guards import guarded
 from routing.policy import decide, quota, trust
-from routing.records import LinkFact, Now, Outcome, OutcomeKind
-from routing.standing import AlarmChange, Attack, Changes, Known, Seen, Standing
+from routing.records import LinkFact, Now, Outcome, OutcomeKind, Periods
+from routing.standing import AlarmChange, Attack, Changes, Command, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
@@ -19,7 +20,7 @@ from smpp_server.recognise import Recognised, Recogniser
 from smpp_server.store import Ages, Keys, Loaded, Store, StoredCard, StoreFailed
 from smpp_server.vault import Vault
 
-Calendar = Callable[[int], tuple[str, int]]  # wall_ns → (day, wall_ns at which it ends)
+Calendar = Callable[[int], Periods]  # of a wall time in nanoseconds
 TIDY_ROWS = 500
 
 
@@ -31,8 +32,10 @@ class Summary(NamedTuple):
     clock_fault: str
     tallies: Mapping[str, int]  # since the start of the process
     balances: Mapping[str, int]
-    day: str
+    now: Now
+    budgets: Mapping[str, Override]  # those set in the running server
     spendable_nanos: int
+    monthly_nanos: int  # what the carriers bill in every month, whatever is sent
     waiting: int
     in_flight: int
     holds: Mapping[str, str]
@@ -62,6 +65,7 @@ class Turn:
         self._epoch_began_ns = 0
         self._tidy_due = False
         self._ages = _ages(config)
+        self._budgets = tuple(config.rules.money.budgets)
         self._rates = Rates(config)
         self._quiet = Quiet(config.quiet)
         self._one_only = all(c.max_replies == 1 for c in config.rules.campaigns.values())
@@ -116,6 +120,7 @@ class Turn:
         now = self._now(seen, wall_ns, monotonic_ns)
         standing = self._standing
         lanes = quota(standing, self._rules, links, now)
+        self._end_months(seen.commands)
         keys = self._keys(batch, standing)
         self._rates.keep_files(self._store, now.wall_ns)
         if keys.cards:
@@ -147,8 +152,27 @@ class Turn:
             standing = standing.with_(wall_ns=wall_ns, monotonic_ns=monotonic_ns)
             self._standing = standing
         wall, fault = trust(standing, self._last_wall_ns, wall_ns, monotonic_ns, self._rules.clock)
-        day, next_day_ns = self._calendar(wall)
-        return Now(wall, monotonic_ns, day, next_day_ns, fault, self._quiet(wall))
+        periods = self._calendar(wall)
+        return Now(
+            wall,
+            monotonic_ns,
+            periods.day,
+            periods.next_day_ns,
+            fault,
+            periods.hour,
+            periods.next_hour_ns,
+            periods.month,
+            periods.next_month_ns,
+            self._quiet(wall),
+        )
+
+    def _end_months(self, commands: list[Command]) -> None:
+        """Say when the months that are to be closed ended, in the configured zone."""
+        for place, command in enumerate(commands):
+            if command.closing is not None:
+                until_ns = self._calendar(middle_ns(command.closing.month)).next_month_ns
+                closing = command.closing._replace(until_ns=until_ns)
+                commands[place] = command._replace(closing=closing)
 
     def _keys(self, batch: Recognised, standing: Standing) -> Keys:
         seen = batch.seen
@@ -176,6 +200,8 @@ class Turn:
             cards=any(command.card for command in seen.commands),
             guards=guarded(self._rules.guards, asked, self._one_only),
             rhythm=bool(self._rules.guards.loop_within_ns) and not self._one_only,
+            budgets=self._budgets,
+            closing=next((c.closing.seq for c in seen.commands if c.closing), 0),
         )
 
     def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:
@@ -198,8 +224,10 @@ class Turn:
             now.clock_fault,
             dict(tallies),
             balances,
-            now.day,
+            now,
+            _after(known.budgets, changes.budgets),
             spendable(balances, self._rules.money),
+            changes.monthly_nanos,
             changes.waiting,
             len(standing.flights),
             {scope: hold.reason for scope, hold in holds.items()},
@@ -300,6 +328,15 @@ def _without(
     for request in refused:
         left.remove(request)
     return left
+
+
+def _after(
+    before: Mapping[str, Override], changes: Mapping[str, Override | None]
+) -> Mapping[str, Override]:
+    """The budgets that are set once the changes hold."""
+    if not changes:
+        return before
+    return {name: one for name, one in {**before, **changes}.items() if one is not None}
 
 
 def _note_alarms(changes: Changes, noticed: Sequence[ev.Noticed]) -> None:

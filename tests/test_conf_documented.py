@@ -67,6 +67,7 @@ def test_keys_commented_out_show_their_defaults() -> None:
 
 # Keys whose name and unit say all there is to say.
 PLAIN = """
+    budget_hour budget_day budget_month budget_total monthly_fee minimum_month
     carrier host port system_id system_type service_type campaign language currency attempts
     max_replies drain_s first_min last_min spread_min delay_s spread_s downtime_max_days
     addr_ton addr_npi segments_per_hour segments_per_day segments_per_month

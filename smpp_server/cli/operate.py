@@ -9,7 +9,8 @@ from smpp_server.cli import client, show
 from smpp_server.cli.place import Sentence, place_options
 
 
-def _amount(_: click.Context, __: click.Parameter, value: str) -> str:
+def positive(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A click callback: the text of an amount above zero."""
     try:
         nanos = parse_nanos(value)
     except MoneyError as error:
@@ -20,7 +21,7 @@ def _amount(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 @click.command()
-@click.argument("amount", callback=_amount)
+@click.argument("amount", callback=positive)
 @click.argument("currency", required=False)
 @click.option("--note", default="", help="What the books remember of it, 200 characters.")
 @place_options

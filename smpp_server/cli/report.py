@@ -117,7 +117,7 @@ def _capacity(config: Config, prices: Dearest) -> Iterable[tuple[str, ...]]:
         rush = f"{most.in_time // segments:,} of a rush, the rest gets too old"
         if most.in_time:
             yield "", month, rush
-    budget = rules.money.budget_day_nanos
+    budget = rules.money.budgets.get("day")
     dear = max(prices.values(), default=0)
     if budget is not None and dear:
         currency = rules.money.currency

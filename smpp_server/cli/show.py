@@ -138,6 +138,10 @@ def money_lines(money: Mapping[str, Any]) -> list[str]:
     rows.append(("today", today))
     if money["spent_in_s"] is not None:
         rows.append(("lasts", f"{span(money['spent_in_s'])} at the present pace"))
+    if money["monthly_nanos"]:
+        rows.append(("fees", f"{amount(money['monthly_nanos'], currency)} a month"))
+    if money["days_left"] is not None:
+        rows.append(("days left", f"{money['days_left']:,}"))
     return columns(rows)
 
 

@@ -39,6 +39,8 @@ class Keys(NamedTuple):
     rhythm: bool = False  # is it asked when the replies of the claims left?
     tick: bool = False
     cards: bool = False  # a rate card is on its way
+    budgets: Sequence[str] = ()  # those of the configuration
+    closing: int = 0  # the journal row a month is to be closed with
 
 
 class Loaded(NamedTuple):
@@ -104,6 +106,9 @@ class Store(Protocol):
 
     def tidy(self, now_ns: int, ages: Ages, limit: int) -> bool:
         """Delete at most `limit` rows whose time is over; True when there may be more."""
+
+    def disagreement(self) -> str:
+        """How balances differ from the last closing and the journal since; "" when they agree."""
 
     def cards(self) -> list[StoredCard]:
         """Every rate card there was, and drafts, oldest first."""

@@ -20,6 +20,7 @@ from smpp_server.store import (
     StoreRefused,
     Unseal,
     sqlite_guard,
+    sqlite_money,
     sqlite_rates,
 )
 from smpp_server.store import sqlite_rows as sql
@@ -217,7 +218,13 @@ class SqliteStore:
                 (sqlite_guard.OLD_GUARDS, (sqlite_guard.oldest_head(now_ns),)),
             ):
                 gone += db.execute(statement, (*values, limit - gone)).rowcount
+            gone += sqlite_money.tidy(db, limit - gone)
         return gone >= limit
+
+    def disagreement(self) -> str:
+        """See Store.disagreement."""
+        with _failing("read"):
+            return sqlite_money.disagreement(self._db)
 
     def cards(self) -> list[StoredCard]:
         """See Store.cards."""

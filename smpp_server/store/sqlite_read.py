@@ -4,19 +4,16 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from routing.budget import day_account
-from routing.ledger import ACCOUNTS
 from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal, sqlite_guard, sqlite_rates
+from smpp_server.store import Ages, Keys, Unseal, sqlite_guard, sqlite_money, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
 
 _CLAIMS = "SELECT * FROM claim WHERE pseudonym IN ({})"
 _OPTOUTS = "SELECT pseudonym FROM optout WHERE pseudonym IN ({})"
-_BALANCES = "SELECT account, nanos FROM balance WHERE account IN ({})"
 _HELD = "SELECT * FROM held_receipt WHERE carrier = ? AND message_id IN ({})"
 _LANE = (
     f"SELECT {sql.REPLY} FROM reply WHERE state = 0 AND number = ? AND campaign = ?"
@@ -54,7 +51,8 @@ def read(
     unseal: Unseal,
 ) -> Known:
     """Everything `Store.begin` promises. Raises sqlite3.Error."""
-    known = _figures(db, now)
+    known = _figures(db)
+    sqlite_money.read(db, known, keys, now)
     due = known.due
     for lane, room in quota.items():
         replies = _lane(db, lane, room, now.wall_ns, unseal)
@@ -81,8 +79,8 @@ def read(
     return known
 
 
-def _figures(db: sqlite3.Connection, now: Now) -> Known:
-    """Scalars, balances, counters and holds: bounded by the configuration."""
+def _figures(db: sqlite3.Connection) -> Known:
+    """Scalars, counters and holds: bounded by the configuration."""
     state = dict(db.execute("SELECT key, value FROM state"))
     known = Known(
         waiting=state.get("waiting", 0),
@@ -93,7 +91,6 @@ def _figures(db: sqlite3.Connection, now: Now) -> Known:
     head = db.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
     if head is not None:
         known.journal_seq, known.journal_digest = head
-    known.balances.update(_all(db, _BALANCES, (*ACCOUNTS, day_account(now.day))))
     for scope, span, slot, slots in db.execute("SELECT * FROM counter"):
         known.counters[scope, span] = from_octets(slot, slots)
     for scope, reason, until in db.execute("SELECT * FROM hold"):

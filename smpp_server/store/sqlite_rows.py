@@ -15,9 +15,10 @@ REPLY = (
     "id, campaign, number, kind, text_id, segments, country, claim, epoch, prefix,"
     " created, due, attempts, mccmnc, sealed"
 )
+ACCOUNTS = "(SELECT accounts FROM debit WHERE debit.id = reply.debit)"
 LOAD = (
-    f"SELECT {REPLY.removesuffix(', sealed')}, carrier, link, price, rate_version, exact, day,"
-    " submitted, billed, currency FROM reply"
+    f"SELECT {REPLY.removesuffix(', sealed')}, carrier, link, price, rate_version, exact,"
+    f" {ACCOUNTS}, submitted, billed, currency FROM reply"
     " WHERE id >= (SELECT value FROM state WHERE key = 'flying') AND state = 1 ORDER BY id"
 )
 INSERT_WAITING = (
@@ -27,13 +28,14 @@ INSERT_WAITING = (
 )
 INSERT_FLIGHT = (
     "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
-    " epoch, prefix, created, due, mccmnc, carrier, link, price, rate_version, exact, tracked, day,"
-    " submitted, billed, currency, reserve_journal, pad) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?,"
-    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, ''), ?, zeroblob(64))"
+    " epoch, prefix, created, due, mccmnc, carrier, link, price, rate_version, exact, tracked,"
+    " debit, submitted, billed, currency, reserve_journal, pad)"
+    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " nullif(?, 0), nullif(?, ''), ?, zeroblob(64))"
 )
 RELEASE = (
     "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
-    " tracked = ?, day = ?, submitted = ?, billed = nullif(?, 0), currency = nullif(?, ''),"
+    " tracked = ?, debit = ?, submitted = ?, billed = nullif(?, 0), currency = nullif(?, ''),"
     " reserve_journal = ?, close_journal = NULL, pad = NULL"
     " WHERE id = ? AND state = 0"
 )
@@ -83,7 +85,9 @@ PUT_COUNTER = (
 PUT_STATE = "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 KINDS = {kind.value: kind for kind in ReplyKind}
 STATES = {state.value: state for state in ReplyState}
-STORED = "id, state, carrier, link, number, price, rate_version, day, claim, billed, currency"
+STORED = (
+    f"id, state, carrier, link, number, price, rate_version, {ACCOUNTS}, claim, billed, currency"
+)
 OLD_CLAIMS = (
     "DELETE FROM claim WHERE (pseudonym, campaign) IN"
     " (SELECT pseudonym, campaign FROM claim WHERE epoch = ? AND period_start <= ? LIMIT ?)"
@@ -138,7 +142,7 @@ def waiting_row(reply: Reply, sealed: bytes) -> Row:
     )
 
 
-def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
+def flight_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
     """For INSERT_FLIGHT."""
     reply = flight.reply
     return (
@@ -161,7 +165,7 @@ def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
         flight.rate_version,
         int(flight.exact),
         int(tracked),
-        flight.day,
+        debit,
         flight.submitted_ns,
         flight.billed_nanos,
         flight.currency,
@@ -169,7 +173,7 @@ def flight_row(flight: Flight, tracked: bool, journal: int) -> Row:
     )
 
 
-def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
+def release_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
     """For RELEASE."""
     return (
         flight.carrier,
@@ -178,7 +182,7 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
         flight.rate_version,
         int(flight.exact),
         int(tracked),
-        flight.day,
+        debit,
         flight.submitted_ns,
         flight.billed_nanos,
         flight.currency,
@@ -190,10 +194,10 @@ def release_row(flight: Flight, tracked: bool, journal: int) -> Row:
 def flight_of(row: Row) -> Flight:
     """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
     reply = reply_of(row, "", b"")
-    carrier, link, price, version, exact, day, submitted, billed, currency = row[14:]
+    carrier, link, price, version, exact, accounts, submitted, billed, currency = row[14:]
     return Flight(
-        reply, link, carrier, price, version, bool(exact), day, submitted, billed or 0,
-        currency or "",
+        reply, link, carrier, price, version, bool(exact), accounts or "", submitted,
+        billed or 0, currency or "",
     )  # fmt: skip
 
 

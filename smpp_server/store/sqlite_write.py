@@ -7,7 +7,7 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal, sqlite_guard, sqlite_rates
+from smpp_server.store import Seal, sqlite_guard, sqlite_money, sqlite_rates
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -48,6 +48,7 @@ def _write_replies(
     db: sqlite3.Connection, changes: Changes, seal: Seal, journal: int | None
 ) -> None:
     tracked = changes.tracked
+    debits = sqlite_money.debits(db, changes.flights_new + changes.released)
     if changes.waiting_new:
         db.executemany(
             sql.INSERT_WAITING,
@@ -57,7 +58,10 @@ def _write_replies(
         assert journal is not None, "a release reserves"
         db.executemany(
             sql.INSERT_FLIGHT,
-            [sql.flight_row(f, f.carrier in tracked, journal) for f in changes.flights_new],
+            [
+                sql.flight_row(f, f.carrier in tracked, debits[f.accounts], journal)
+                for f in changes.flights_new
+            ],
         )
     if changes.returned:
         # A number this process never knew stays as it was sealed, if it was.
@@ -71,7 +75,10 @@ def _write_replies(
         _expect(db.executemany(sql.POSTPONE, later), len(later))
     if changes.released:
         assert journal is not None, "a release reserves"
-        released = [sql.release_row(f, f.carrier in tracked, journal) for f in changes.released]
+        released = [
+            sql.release_row(f, f.carrier in tracked, debits[f.accounts], journal)
+            for f in changes.released
+        ]
         _expect(db.executemany(sql.RELEASE, released), len(released))
 
 
@@ -108,6 +115,7 @@ def _write_money(db: sqlite3.Connection, changes: Changes) -> None:
         db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", changes.journal)
     if changes.balances:
         db.executemany(sql.ADD_BALANCE, list(changes.balances.items()))
+    sqlite_money.write(db, changes)
     if changes.counters:
         db.executemany(
             sql.PUT_COUNTER,

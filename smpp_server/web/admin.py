@@ -24,8 +24,10 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from routing.money import MoneyError, parse_nanos
 from smpp_server.config_lines import did_you_mean
 from smpp_server.config_records import Config
+from smpp_server.masking import mask
 from smpp_server.web import BODY_LIMIT
 from smpp_server.web.cards import CARD_FIELDS, card_step
+from smpp_server.web.closings import CLOSING_FIELDS, closing_step
 
 log = Logger()
 
@@ -133,16 +135,46 @@ class Admin(Resource):
         asked = fields.get("currency", currency)
         if asked != currency:
             raise Refused(400, f"The books are kept in {currency}, not in {asked}.")
+        nanos = self._amount(fields)
+        return self._told(self.house.ask("fund", "", nanos, note=self._note(fields)))
+
+    def fee(self, fields: Fields) -> object:
+        carrier = fields.get("carrier", "")
+        self._known("carrier", carrier, self.house.config.rules.carriers)
+        nanos = self._amount(fields)
+        return self._told(self.house.ask("fee", carrier, nanos, note=self._note(fields)))
+
+    def budget(self, fields: Fields) -> object:
+        """Set a budget: an amount, or "none", or "default" for what the configuration says."""
+        how = {"none": "budget-lift", "default": "budget-reset"}.get(fields.get("limit", ""))
+        nanos = 0 if how else self._amount(fields, "limit", 0)
+        return self._told(self.house.ask(how or "budget", fields.get("name", ""), nanos))
+
+    def close(self, fields: Fields) -> object:
+        """Close a month, as `smppd ledger close` exported and verified it."""
         try:
-            nanos = parse_nanos(fields.get("amount", ""))
+            closing = closing_step(fields)
+        except (KeyError, ValueError):
+            raise Refused(400, "This is no closing of a month of this version.") from None
+        return self._told(self.house.ask("close", closing=closing))
+
+    @staticmethod
+    def _amount(fields: Fields, name: str = "amount", least: int = 1) -> int:
+        try:
+            nanos = parse_nanos(fields.get(name, ""))
         except MoneyError as error:
             raise Refused(400, f"{error}.") from None
-        if nanos <= 0:
+        if nanos < least:
             raise Refused(400, "An amount given is above zero.")
+        return nanos
+
+    @staticmethod
+    def _note(fields: Fields) -> str:
+        """What the books remember: not a person's number, which they would keep for years."""
         note = fields.get("note", "")
         if len(note) > LONGEST_NOTE:
             raise Refused(400, f"A note has at most {LONGEST_NOTE} characters.")
-        return self._told(self.house.ask("fund", note, nanos))
+        return mask(note)
 
     def hold(self, fields: Fields) -> object:
         return self._told(self.house.ask("hold", self._link(fields)))
@@ -191,6 +223,9 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/bind-status": Route(b"GET", frozenset(), Admin.bind_status),
     "/explain": Route(b"GET", frozenset({"number", "to"}), Admin.explain),
     "/fund": Route(b"POST", frozenset({"amount", "currency", "note"}), Admin.fund),
+    "/fee": Route(b"POST", frozenset({"amount", "carrier", "note"}), Admin.fee),
+    "/budget": Route(b"POST", frozenset({"name", "limit"}), Admin.budget),
+    "/close": Route(b"POST", frozenset(CLOSING_FIELDS), Admin.close),
     "/hold": Route(b"POST", frozenset({"link"}), Admin.hold),
     "/release": Route(b"POST", frozenset({"link"}), Admin.release),
     "/rates": Route(b"POST", frozenset(CARD_FIELDS), Admin.card),

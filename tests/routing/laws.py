@@ -6,8 +6,9 @@ A new account is one line in LEFT, a new limit one line in SPANS, a new law one 
 from collections import Counter
 from collections.abc import Callable
 
-from routing.budget import day_account, spendable
-from routing.records import Limits, OutcomeKind, ReplyKind
+from routing.budget import account_of, allowance, spendable
+from routing.budget import limits as limits_of
+from routing.records import Limits, Now, OutcomeKind, ReplyKind
 from routing.records import ReplyState as S
 from routing.reply import FREES_CLAIM
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
@@ -25,14 +26,34 @@ def _less(limit: int | None, used: int) -> int | None:
     return None if limit is None else limit - used
 
 
-LEFT: dict[str, Callable[[Story, Balances, str], int | None]] = {
-    "funds": lambda story, sums, day: spendable(sums, story.rules.money),
-    "day": lambda story, sums, day: _less(
-        story.rules.money.budget_day_nanos, sums.get(day_account(day), 0)
+def _of(budget: str) -> Callable[[Story, Balances, Now], int | None]:
+    """What is left of a budget: its limit less what its account of now holds."""
+
+    def left(story: Story, sums: Balances, now: Now) -> int | None:
+        limit = limits_of(story.rules.money, story.store.budgets).get(budget)
+        return _less(limit, sums.get(account_of(budget, now), 0))
+
+    return left
+
+
+def _allowed(story: Story, sums: Balances, now: Now) -> int | None:
+    return _less(allowance(story.store.budgets, now), sums.get(account_of("day", now), 0))
+
+
+LEFT: dict[str, Callable[[Story, Balances, Now], int | None]] = {
+    "funds": lambda story, sums, now: spendable(sums, story.rules.money),
+    "hour": _of("hour"),
+    "day": _of("day"),
+    "month": _of("month"),
+    "total": lambda story, sums, now: _less(
+        limits_of(story.rules.money, story.store.budgets).get("total"),
+        sums.get("reserved", 0) + sums.get("settled", 0),
     ),
-    "total": lambda story, sums, day: _less(
-        story.rules.money.budget_total_nanos, sums.get("reserved", 0) + sums.get("settled", 0)
-    ),
+    "allowance": _allowed,
+    "campaign/default/day": _of("campaign/default/day"),
+    "campaign/default/total": _of("campaign/default/total"),
+    "number/relou/hour": _of("number/relou/hour"),
+    "number/relou/month": _of("number/relou/month"),
 }
 """Account → what outbound money may still take from it, None without a limit."""
 
@@ -47,18 +68,21 @@ SPANS: dict[str, tuple[int, Callable[[Limits], int]]] = {
 
 def no_budget_is_overdrawn(story: Story, turn: Turn) -> None:
     """A turn that sends leaves no account below zero; others only what was billed without asking:
-    inbound texts, and a refused reply whose receipt says that it was sent."""
+    inbound texts, fees, and a refused reply whose receipt says that it was sent."""
     sent = {submit.reply_id for submit in turn.changes.effects.submits}
-    inbound = sum(e.nanos for e in story.entries() if e.kind == "inbound")
+    flights = turn.changes.standing.flights
+    scopes = {f"number/{flights[i].reply.number}" for i in sent}
+    scopes |= {f"campaign/{flights[i].reply.campaign}" for i in sent} | ({""} if sent else set())
+    unasked = sum(e.nanos for e in story.entries() if e.kind in ("inbound", "fee"))
     again = sum(e.nanos for e in story.entries() if e.kind == "reserve" and e.reply_id not in sent)
     for account, left in LEFT.items():
-        before = left(story, turn.balances, turn.now.day)
-        after = left(story, story.store.balances, turn.now.day)
+        before = left(story, turn.balances, turn.now)
+        after = left(story, story.store.balances, turn.now)
         if before is None or after is None:
             continue
-        if sent:
+        if account.rpartition("/")[0] in scopes:
             assert after >= 0, f"{account} is overdrawn: {after}"
-        billed = again + inbound * (account == "funds")
+        billed = again + unasked * (account == "funds")
         assert after >= min(0, before) - billed, f"{account} fell from {before} to {after}"
 
 
@@ -75,18 +99,19 @@ def money_is_conserved(story: Story, turn: Turn) -> None:
         refused = story.rules.carriers[flight.carrier].bill_refused
         if row.state in BILLED or (refused and row.state is S.REFUSED):
             settled += flight.price_nanos
-    found = {name: sums.get(name, 0) for name in ("given", "inbound", "reserved", "settled")}
-    told = {"given": story.given, "inbound": story.came_in, "reserved": open_, "settled": settled}
+    told = {"given": story.given, "inbound": story.came_in, "fee": story.fees}
+    told |= {"reserved": open_, "settled": settled}
+    found = {name: sums.get(name, 0) for name in told}
     assert found == told, f"the books say {found}, and it was {told}"
     left = spendable(sums, story.rules.money) + story.rules.money.inbound_reserve_nanos
-    assert story.given == left + story.came_in + open_ + settled
+    assert story.given == left + story.came_in + story.fees + open_ + settled
 
 
-def every_day_has_its_own(story: Story, turn: Turn) -> None:
-    """A day's account is what was reserved on it and not given back, and never below zero."""
-    days = {k: v for k, v in story.store.balances.items() if k.startswith("day/") and v}
-    assert days == {day_account(day): nanos for day, nanos in story.day_sums.items() if nanos}
-    assert all(nanos > 0 for nanos in days.values()), days
+def every_period_has_its_own(story: Story, turn: Turn) -> None:
+    """An account is what was reserved on it and not given back, and never below zero."""
+    sums = {k: v for k, v in story.store.balances.items() if "/" in k and v}
+    assert sums == {account: nanos for account, nanos in story.account_sums.items() if nanos}
+    assert all(nanos > 0 for nanos in sums.values()), sums
 
 
 def throttles_hold(story: Story, turn: Turn) -> None:
@@ -189,7 +214,7 @@ def links_and_holds_are_heeded(story: Story, turn: Turn) -> None:
 LAWS: tuple[Law, ...] = (
     no_budget_is_overdrawn,
     money_is_conserved,
-    every_day_has_its_own,
+    every_period_has_its_own,
     throttles_hold,
     shares_hold,
     quiet_is_kept,

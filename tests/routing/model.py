@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from routing import ledger
 from routing.breaker import Kept
-from routing.budget import day_account
+from routing.budget import Override
 from routing.guards import GuardRow, key_of
 from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
@@ -46,11 +46,12 @@ class Row:
     def stored(self) -> Stored:
         """As outcomes and receipts find it."""
         flight, reply = self.flight, self.reply
-        carrier, link, day = (flight.carrier, flight.link, flight.day) if flight else ("", "", "")
+        carrier, link = (flight.carrier, flight.link) if flight else ("", "")
+        accounts = flight.accounts if flight else ""
         price, version = (flight.price_nanos, flight.rate_version) if flight else (0, 0)
         bill = (flight.billed_nanos, flight.currency) if flight else (0, "")
-        row = (reply.id, self.state, carrier, link, reply.number, price, version, day, reply.claim)
-        return Stored(*row, *bill)
+        row = (reply.id, self.state, carrier, link, reply.number, price, version, accounts)
+        return Stored(*row, reply.claim, *bill)
 
 
 @dataclass
@@ -69,6 +70,8 @@ class Model:
     breaker: tuple[str, dict[int, str]] = ("", {})
     sweep: Sweep | None = None
     holds: dict[str, Hold] = field(default_factory=dict)
+    budgets: dict[str, Override] = field(default_factory=dict)
+    fees: dict[str, str] = field(default_factory=dict)
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     journal: list[JournalRow] = field(default_factory=list)
     audit: list[tuple[str, str]] = field(default_factory=list)
@@ -92,6 +95,8 @@ class Model:
                 i: row.flight.submitted_ns for i, row in self.rows.items() if row.flight is not None
             },
             holds=dict(self.holds),
+            budgets=dict(self.budgets),
+            fees=dict(self.fees),
             held_receipts=dict(self.held_receipts),
             waiting=self.waiting,
             next_id=self.next_id,
@@ -177,6 +182,11 @@ class Model:
         self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
+        for name, override in changes.budgets.items():
+            self.budgets.pop(name, None)
+            if override is not None:
+                self.budgets[name] = override
+        self.fees = {c: month for c, month in (self.fees | changes.fees).items() if month}
         for held in changes.held_receipts:
             self.held_receipts[held.carrier, held.message_id] = held
         for used in changes.receipts_used:
@@ -245,8 +255,8 @@ class Model:
                 held = row.flight.price_nanos
             assert open_.get(reply_id, 0) == held, f"reply {reply_id} {row.state.name}"
             if row.flight is not None:
-                account = day_account(row.flight.day)
-                days[account] = days.get(account, 0) + row.flight.price_nanos
+                for account in row.flight.accounts.split():
+                    days[account] = days.get(account, 0) + row.flight.price_nanos
         assert sum(held for held in open_.values()) == self.balances.get("reserved", 0)
         for account, most in days.items():  # refusals give theirs back
             assert self.balances.get(account, 0) <= most or self.refused_cost(account)

@@ -52,6 +52,11 @@ def act(world: World, words: list[str]) -> None:
             world.turn(tick=True)
         case ["operator", "funds", amount]:
             world.turn(commands=[Command(1, "fund", "", parse_nanos(amount))])
+        case ["operator", "fee", amount, *carrier]:
+            nanos = parse_nanos(amount)
+            world.turn(commands=[Command(1, "fee", "".join(carrier), nanos)])
+        case ["operator", "budget", name, amount]:
+            world.turn(commands=[Command(1, "budget", name, parse_nanos(amount))])
         case ["operator", command, *scope]:
             world.turn(commands=[Command(1, command, "".join(scope))])
         case ["clock", "says", when]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routing.abuse import BreakerRules, GuardRules
+from routing.budget import PERIODS
 from routing.conversion import Conversion
 from routing.money import parse_nanos
 from routing.numbering import Home, Mark, Plan
@@ -64,8 +65,13 @@ class Shape:
     breaker: BreakerRules | None = None
     countries: tuple[str, ...] = ("FR",)
     funds: str = "100.00"
+    budget_hour: str | None = None
     budget_day: str | None = None
+    budget_month: str | None = None
     budget_total: str | None = None
+    budgets: Mapping[str, str] | None = None  # "campaign/NAME/day" → amount
+    last_days: int = 0
+    tariffs: Mapping[str, Mapping[str, str]] | None = None  # carrier → fee → amount
     inbound: str = "0"
     inbound_reserve: str = "0"
     max_waiting: int = 1000
@@ -94,11 +100,19 @@ def link_of(name: str, carrier: str, shape: Shape) -> LinkRule:
     return LinkRule(name, carrier, limits, (shape.shares or {}).get(name, 100), shape.error_percent)
 
 
+def budgets_of(shape: Shape) -> dict[str, int]:
+    """Every budget of a world of this shape."""
+    written = {period: getattr(shape, f"budget_{period}") for period in PERIODS}
+    written |= shape.budgets or {}
+    return {name: parse_nanos(text) for name, text in written.items() if text is not None}
+
+
 def rules_of(shape: Shape) -> Rules:
     """The rules of a world of this shape."""
     numbers = shape.numbers or {"relou": ("main",)}
     carriers = dict(shape.links or {"main": "acme"})
     limits = shape.limits or {}
+    tariffs = shape.tariffs or {}
     none = Limits()
     called = dict.fromkeys(numbers, "default") | dict(shape.campaigns or {})
     return Rules(
@@ -123,6 +137,7 @@ def rules_of(shape: Shape) -> Rules:
                 name in shape.billed,
                 name not in shape.untracked,
                 name not in shape.undelivered_free,
+                **{f"{k}_nanos": parse_nanos(v) for k, v in tariffs.get(name, {}).items()},
             )
             for name in carriers.values()
         },
@@ -134,10 +149,10 @@ def rules_of(shape: Shape) -> Rules:
         plan=PLAN,
         money=MoneyRules(
             "EUR",
-            None if shape.budget_day is None else parse_nanos(shape.budget_day),
-            None if shape.budget_total is None else parse_nanos(shape.budget_total),
+            budgets_of(shape),
             parse_nanos(shape.inbound_reserve),
             shape.conversions,
+            last_days=shape.last_days,
         ),
         retention=Retention(7 * DAY_NS, 3 * DAY_NS, 100 * DAY_NS, 14 * DAY_NS),
         clock=ClockRules(6 * HOUR_NS, 30 * DAY_NS),

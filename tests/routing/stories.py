@@ -8,6 +8,7 @@ came of it.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from routing.budget import limits
 from routing.money import parse_nanos
 from routing.records import Contact, Flight, Now, Outcome, OutcomeKind, Receipt, ReceiptKind
 from routing.records import ReplyState as S
@@ -55,17 +56,17 @@ class Story(World):
         self.turns = 0
         self.flown: list[Sent] = []
         self.last_flight: dict[int, Flight] = {}
-        self.given = self.came_in = 0  # nano-units told by operators and by texts
+        self.given = self.came_in = self.fees = 0  # nano-units told by operators and by texts
         self.rebinding: set[str] = set()
         self.never_again: set[int] = set()
         self.stopped: set[str] = set()  # who wrote STOP, E.164
         self.refused_cost: dict[int, int] = {}  # reply → settled for submits that came back
-        self.day_of: dict[int, str] = {}  # reply → the day its last reservation belongs to
-        self.day_sums: dict[str, int] = {}
+        self.taken_from: dict[int, list[str]] = {}  # reply → accounts of its last reservation
+        self.account_sums: dict[str, int] = {}
         how = {"numbers": NUMBERS, "links": LINKS, "cards": CARDS} | how
         super().__init__(**how)
         self.given += parse_nanos(how.get("funds", "100.00"))
-        self.day_sums = {}
+        self.account_sums = {}
         self.answers["main"] = None  # so that lines say what becomes of a flight
         self.laws = laws
         self.tick_every_ns = 6 * HOUR_NS
@@ -101,7 +102,10 @@ class Story(World):
         """Our own books, kept from what went in and out alone."""
         seen, changes = turn.seen, turn.changes
         for command in seen.commands:
-            self.given += command.nanos
+            if command.name == "fund":
+                self.given += command.nanos
+            elif command.name == "fee":
+                self.fees += command.nanos
         inbound = self.rules.numbers["relou"].inbound_nanos
         self.came_in += inbound * (len(seen.contacts) - len(changes.effects.full))
         self.stopped |= {c.sender for c in seen.contacts if c.stop and c.silence is None}
@@ -118,15 +122,31 @@ class Story(World):
                 cost = self.refused_cost.get(reply.id, 0)
                 self.refused_cost[reply.id] = cost + flight.price_nanos
         submitted = {submit.reply_id for submit in changes.effects.submits}
+        sums = self.account_sums
         for reply_id, kind, nanos, *_ in sorted(self.entries(), key=lambda entry: entry.kind):
             if kind == "release":  # before "reserve": a turn never gives back what it reserves
-                day = self.day_of[reply_id]
-                self.day_sums[day] -= nanos
+                for account in self.taken_from[reply_id]:
+                    sums[account] -= nanos
             elif kind == "reserve":
                 if reply_id in submitted:
-                    self.day_of[reply_id] = turn.now.day
-                day = self.day_of[reply_id]
-                self.day_sums[day] = self.day_sums.get(day, 0) + nanos
+                    self.taken_from[reply_id] = self.accounts_for(reply_id, turn)
+                for account in self.taken_from[reply_id]:
+                    sums[account] = sums.get(account, 0) + nanos
+
+    def accounts_for(self, reply_id: int, turn: Turn) -> list[str]:
+        """What a reply that leaves in this turn is paid from, by our own reading of the rules."""
+        reply = turn.changes.standing.flights[reply_id].reply
+        now = turn.now
+        keys = {"hour": f"/{now.hour}", "day": f"/{now.day}", "month": f"/{now.month}"}
+        keys["total"] = ""
+        theirs = limits(self.rules.money, self.store.budgets)
+        scopes = ("", f"campaign/{reply.campaign}/", f"number/{reply.number}/")
+        found = ["day" + keys["day"]] if "day" not in theirs else []
+        for scope in scopes:
+            for period, key in keys.items():
+                if scope + period in theirs and scope + period != "total":
+                    found.append(scope + period + key)
+        return found
 
     # the words
 
@@ -215,6 +235,13 @@ class Story(World):
                     batch.receipts.append(self.receipt_of(reply_id, ReceiptKind(kind)))
             case ["fund", amount]:
                 batch.commands.append(Command(1, "fund", "", parse_nanos(amount)))
+            case ["fee", amount]:
+                batch.commands.append(Command(1, "fee", "", parse_nanos(amount)))
+            case ["budget", budget, "lifted" | "reset" as how]:
+                name = {"lifted": "budget-lift", "reset": "budget-reset"}[how]
+                batch.commands.append(Command(1, name, budget))
+            case ["budget", budget, amount]:
+                batch.commands.append(Command(1, "budget", budget, parse_nanos(amount)))
             case ["hold" | "release" as name, *scope]:
                 batch.commands.append(Command(1, name, "".join(scope)))
             case _:

@@ -101,7 +101,7 @@ def forget(story: Story, stopped: set[int]) -> None:
     for reply_id in stopped:
         row = story.store.rows.pop(reply_id)
         if row.flight is not None:
-            for account in ("reserved", f"day/{row.flight.day}"):
+            for account in ("reserved", *row.flight.accounts.split()):
                 story.store.balances[account] -= row.flight.price_nanos
             story.standing.flights.pop(reply_id)  # type: ignore[attr-defined]
 

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from routing import ledger, settle, throttle
 from routing.answer import answer
-from routing.budget import REFUSALS
 from routing.draft import Draft
 from routing.explain import explain
 from routing.policy import trust
@@ -197,14 +196,43 @@ def drafted(world: World, known: Known | None = None, **standing: object) -> Dra
 
 
 def stored(state: ReplyState, price: int = 5) -> Stored:
-    return Stored(1, state, "acme", "main", "relou", price, 3, "2026-11-24", b"claim")
+    return Stored(1, state, "acme", "main", "relou", price, 3, "day/2026-11-24", b"claim")
 
 
 def test_not_billed_after_all_gives_the_money_back() -> None:
     """The CDR does not bill what was assumed sent: a correction, and the budgets have it again."""
     draft = drafted(World(budget_day="1.00"))
     settle.apply(draft, stored(ReplyState.ASSUMED_SENT), ReplyEvent.NOT_BILLED)
-    assert draft.entries == [(1, "correction", 5, 3)] and draft.purse.days == {"2026-11-24": -5}
+    assert draft.entries == [(1, "correction", 5, 3)] and draft.purse.changes() == {
+        "day/2026-11-24": -5
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "posted"),
+    [
+        (ReplyState.UNKNOWN, ReplyEvent.UNKNOWN_OVER, ["settle"]),
+        (ReplyState.UNKNOWN, ReplyEvent.REFUSED, ["settle"]),
+        (ReplyState.UNKNOWN, ReplyEvent.FAILED, ["settle"]),
+        (ReplyState.ACCEPTED, ReplyEvent.FAILED, []),
+        (ReplyState.ACCEPTED, ReplyEvent.RECEIPT_OVER, []),
+        (ReplyState.REFUSED, ReplyEvent.DELIVERED, ["reserve", "settle"]),
+    ],
+)
+def test_a_carrier_that_is_no_longer_configured_bills_all(
+    state: ReplyState, event: ReplyEvent, posted: list[str]
+) -> None:
+    """Nothing is taken to be given back; what was perhaps released is posted again."""
+    draft = drafted(World())
+    settle.apply(draft, stored(state)._replace(carrier="gone"), event)
+    assert [entry[1] for entry in draft.entries] == posted
+
+
+def test_a_receipt_of_a_carrier_that_is_gone_costs_nothing_more() -> None:
+    world = World()
+    receipt = world.receipt("33612340001", ReceiptKind.DELIVERED, "m1")
+    world.turn(receipts=[receipt._replace(carrier="gone")])
+    assert "fee" not in world.store.balances
 
 
 def test_delivered_after_all_is_posted_again() -> None:
@@ -273,9 +301,9 @@ def test_stop_words_cancel_replies_and_not_confirmations() -> None:
 
 
 def test_money_that_came_back_wakes_only_lanes_that_wait_for_money() -> None:
-    parks = {("a", "x"): Park("no funds", 0), ("b", "x"): Park("cap per hour", 1 << 62)}
+    parks = {("a", "x"): Park("no funds", 0, True), ("b", "x"): Park("cap per hour", 1 << 62)}
     draft = drafted(World(), parks=parks)
-    draft.unpark(REFUSALS)
+    draft.unpark_money()
     assert list(draft.parks) == [("b", "x")]
 
 

@@ -233,7 +233,7 @@ def test_a_hold_stops_everything_and_a_release_starts_it() -> None:
         """,
     )
     assert world.store.audit == [
-        ("fund", "100000000000 nanos"),
+        ("fund", "100.00 EUR"),
         ("hold", "*"),
         ("hold", "main"),
         ("release", "*"),

@@ -6,7 +6,7 @@ A table has one line an event: time, who, what → what came of it since the lin
 import copy
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -69,10 +69,20 @@ def keys_of(msisdn: str, epochs: Sequence[int] = (1,)) -> SenderKeys:
 
 
 def now_at(wall_ns: int, monotonic_ns: int = SECOND_NS, fault: str = "") -> Now:
-    """One reading of the clocks, days in UTC."""
-    begins = wall_ns // DAY_NS * DAY_NS
-    day = datetime.fromtimestamp(begins // SECOND_NS, UTC).strftime("%Y-%m-%d")
-    return Now(wall_ns, monotonic_ns, day, begins + DAY_NS, fault)
+    """One reading of the clocks, periods in UTC."""
+    at = datetime.fromtimestamp(wall_ns // SECOND_NS, UTC)
+    month = (at.replace(day=1, hour=0, minute=0, second=0) + timedelta(days=31)).replace(day=1)
+    return Now(
+        wall_ns,
+        monotonic_ns,
+        at.strftime("%Y-%m-%d"),
+        (wall_ns // DAY_NS + 1) * DAY_NS,
+        fault,
+        at.strftime("%Y-%m-%dT%H"),
+        (wall_ns // HOUR_NS + 1) * HOUR_NS,
+        at.strftime("%Y-%m"),
+        int(month.timestamp()) * SECOND_NS,
+    )
 
 
 class World:

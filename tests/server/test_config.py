@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.budget import PERIODS
 from routing.numbering import MoForm
 from routing.records import Limits, OutcomeKind
 from smpp_server.config import (
@@ -32,7 +33,7 @@ def test_the_example_answers_the_simulator() -> None:
     assert link.sources == {"main": Source("33644649021", 1, 1)}
     assert config.rules.campaigns["default"].delay_ns == 60 * 60_000_000_000
     assert config.rules.numbers["main"].text_id == "fr.N"
-    assert config.rules.money.budget_day_nanos == 20_000_000_000
+    assert config.rules.money.budgets == {"day": 20_000_000_000}
     assert config.server.state_dir == conf_dir() / "state"
     assert config.warnings == ()
 
@@ -49,8 +50,10 @@ def test_the_bench_profile_has_everything_on_and_out_of_the_way(tmp_path: Path) 
     assert not config.rules.carriers["bench"].receipts
     rate = config.rates["bench"].price("33612340001", "FR")
     assert rate is not None
-    assert config.rules.money.budget_day_nanos is not None
-    assert config.rules.money.budget_day_nanos // rate.nanos_per_segment > 10**9
+    budgets = config.rules.money.budgets
+    scopes = ("", "campaign/default/", "number/bench/")
+    assert budgets.keys() == {scope + period for scope in scopes for period in PERIODS}
+    assert min(budgets.values()) // rate.nanos_per_segment > 10**9 and config.rules.money.last_days
 
 
 def test_every_key_reaches_what_it_is_for(tmp_path: Path) -> None:
@@ -212,7 +215,7 @@ def test_stop_words_have_one_form(text: str, form: str) -> None:
 
 def test_bare_decimals_are_exact(tmp_path: Path) -> None:
     config = load(write(tmp_path, changed('"20.00"', "0.100000001")))
-    assert config.rules.money.budget_day_nanos == 100_000_001
+    assert config.rules.money.budgets["day"] == 100_000_001
 
 
 def test_another_price_list_is_another_version(tmp_path: Path) -> None:

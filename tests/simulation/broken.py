@@ -41,7 +41,7 @@ def reserve_skipped(patch: MonkeyPatch) -> None:
         post(self, reply_id, kind, 0 if kind == "reserve" else nanos, *rest)
 
     patch.setattr(Draft, "post", skipping)
-    patch.setattr(Purse, "reserve", lambda self, nanos: None)
+    patch.setattr(Purse, "reserve", lambda self, nanos, debit: None)
 
 
 def window_off_by_one(patch: MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from routing.budget import Override
 from routing.guards import GuardRow
 from routing.records import Flight, Lane, Now, Reply, ReplyState
 from routing.reply import FINAL
@@ -55,7 +56,7 @@ class Row(NamedTuple):
             self.reply.number,
             flight.price_nanos,
             flight.rate_version,
-            flight.day,
+            flight.accounts,
             claim,
             flight.billed_nanos,
             flight.currency,
@@ -73,6 +74,8 @@ class Model:
     counters: dict[tuple[str, str], Counter] = field(default_factory=dict)
     guards: dict[int, GuardRow] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    budgets: dict[str, Override] = field(default_factory=dict)
+    fees: dict[str, str] = field(default_factory=dict)
     held: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
     alarms: set[tuple[str, str]] = field(default_factory=set)
     journal: tuple[int, bytes] = (0, bytes(32))
@@ -129,6 +132,11 @@ class Model:
         self.guards.update((row[0], row) for row in changes.guards)
         if changes.holds is not None:
             self.holds = dict(changes.holds)
+        for name, override in changes.budgets.items():
+            self.budgets.pop(name, None)
+            if override is not None:
+                self.budgets[name] = override
+        self.fees = {c: month for c, month in (self.fees | changes.fees).items() if month}
         self.held.update({(r.carrier, r.message_id): r for r in changes.held_receipts})
         for used in changes.receipts_used:
             self.held.pop(used, None)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from routing.budget import Override
 from routing.guards import GuardRow
 from routing.ledger import Entry, write_row
 from routing.records import Flight, Now, Reply, ReplyKind, ReplyState
@@ -111,7 +112,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def flight(self, reply: Reply, carrier: str) -> Flight:
         bill = (550, "USD") if carrier == "south" else (0, "")
-        return Flight(reply, "link", carrier, 495, 3, True, "2026-11-24", self.wall_ns, *bill)
+        accounts = f"{reply.number}/total day/2026-11-24"
+        return Flight(reply, "link", carrier, 495, 3, True, accounts, self.wall_ns, *bill)
 
     def pick(self, data: st.DataObject, *states: ReplyState) -> Reply | None:
         rows = self.model.of(*states)
@@ -289,6 +291,21 @@ class StoreMachine(RuleBasedStateMachine):
             for key in keys:
                 del table[key]  # type: ignore[attr-defined]
 
+    @rule(
+        budgets=st.dictionaries(
+            st.sampled_from(["hour", "total", "campaign/default/month", "allowance"]),
+            st.sampled_from([None, Override(None), Override(7), Override(8, "2026-11-24")]),
+            min_size=1,
+        ),
+        fees=st.dictionaries(
+            st.sampled_from(CARRIERS), st.sampled_from(["", "2026-10", "2026-11"])
+        ),
+    )
+    def set_budgets(self, budgets: dict[str, Override | None], fees: dict[str, str]) -> None:
+        """What operators set, and the months whose fees were posted."""
+        changes = Changes(Standing(), budgets=budgets, fees=fees)
+        self.commit(changes, posted=1)
+
     @rule(rests=st.booleans())
     def restart(self, rests: bool) -> None:
         model = self.model
@@ -326,6 +343,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert known.guards == {
             key.to_bytes(8, "big", signed=True): row for key, row in model.guards.items()
         }
+        assert known.budgets == model.budgets and known.fees == model.fees
         day = {k: v for k, v in model.balances.items() if v}
         assert {k: v for k, v in known.balances.items() if v} == day
         assert known.stored == {i: row.stored() for i, row in model.replies.items()}

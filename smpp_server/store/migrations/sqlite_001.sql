@@ -46,7 +46,7 @@ CREATE TABLE reply (
     rate_version    INTEGER,
     exact           INTEGER,
     tracked         INTEGER,
-    day             TEXT,
+    debit           INTEGER,  -- the accounts its reservation was taken from
     submitted       INTEGER,
     ended           INTEGER,
     reason          TEXT,
@@ -177,3 +177,34 @@ CREATE TABLE sweep (
     at       INTEGER NOT NULL,
     after_id INTEGER NOT NULL
 ) STRICT;
+
+-- The accounts a reservation was taken from, joined by spaces: few rows, since a lane shares them.
+CREATE TABLE debit (
+    id       INTEGER PRIMARY KEY,
+    accounts TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Budgets set in the running server; NULL is no limit. The row "allowance" is that of its day.
+CREATE TABLE budget (
+    name  TEXT PRIMARY KEY,
+    nanos INTEGER,
+    day   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The last month whose fees were posted.
+CREATE TABLE charged (
+    carrier TEXT PRIMARY KEY,
+    month   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The end of a month's books: what every account held, and where the chain goes on.
+CREATE TABLE closing (
+    month    TEXT PRIMARY KEY,
+    seq      INTEGER NOT NULL,  -- the month's last journal row ...
+    digest   BLOB NOT NULL,     -- ... and its digest
+    rows     INTEGER NOT NULL,
+    sums     TEXT NOT NULL,     -- "account nanos" joined by ";"
+    reserved TEXT NOT NULL,     -- "reply nanos" of what was in flight, joined by ";"
+    at       INTEGER NOT NULL,
+    dropped  INTEGER NOT NULL   -- 1: its rows before the last may be deleted
+) STRICT, WITHOUT ROWID;
