@@ -142,7 +142,7 @@ def shares_hold(story: Story, turn: Turn) -> None:
     """Whatever a link takes, it had carried at most its share of the day's segments before."""
     carried: Counter[str] = Counter()
     for sent in story.flown:
-        if sent.flight.day == turn.now.day:
+        if f"day/{turn.now.day}" in sent.flight.accounts.split():
             link, percent = sent.flight.link, story.rules.links[sent.flight.link].share_percent
             assert carried[link] * 100 <= percent * carried.total(), f"{link}: {carried}"
             carried[link] += sent.flight.reply.segments

@@ -204,7 +204,8 @@ class Model:
             self.rows[flight.reply.id] = Row(flight.reply, S.SUBMITTING, flight)
         for (reply,) in changes.returned:
             row = self._in(reply.id, S.SUBMITTING)
-            row.reply, row.state, row.flight = reply, S.WAITING, None
+            claim = row.reply.claim  # it may have moved to another epoch while the reply flew
+            row.reply, row.state, row.flight = reply._replace(claim=claim), S.WAITING, None
         for later in changes.postponed:
             row = self._in(later.id, S.WAITING)
             row.reply = row.reply._replace(due_ns=later.due_ns)
