@@ -59,7 +59,7 @@ def barred(draft: Draft, way: Way, segments: int) -> str:
     "window", "share", or the name of a gauge."""
     if draft.free[way.link] < 1:
         return WINDOW
-    if draft.shares.full(way.link):
+    if draft.shares.counts and draft.shares.full(way.link):
         return SHARE
     return blocked_by(way.path, segments)
 
