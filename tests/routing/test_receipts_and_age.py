@@ -2,8 +2,9 @@
 
 import pytest
 
+from routing.policy import decide
 from routing.records import OutcomeKind, ReceiptKind, ReplyState
-from routing.standing import Stored
+from routing.standing import Seen, Stored
 from tests.routing.plays import flying, play
 from tests.routing.worlds import MINUTE_NS, World, keys_of, outcome
 
@@ -240,6 +241,10 @@ def test_a_receipt_of_nobody_beside_a_known_one() -> None:
     world = flying(1)
     world.turn(outcomes=[outcome(1, OutcomeKind.ACCEPTED)])
     receipts = [world.receipt("33612340001", ReceiptKind.DELIVERED, name) for name in ("m1", "m7")]
-    changes = world.turn(receipts=receipts)
-    assert world.state("0001").name == "DELIVERED"
+    seen = Seen(receipts=receipts)
+    known = world.known(seen)
+    known.stored.clear()  # a store reads only replies that outcomes ask for
+    args = (seen, known, world.standing, world.rules, world.rates, world.facts(), world.now())
+    changes = decide(*args)
+    assert [done.state.name for done in changes.finished] == ["DELIVERED"]
     assert changes.tallies["unmatched receipts"] == 1
