@@ -119,8 +119,8 @@ LIMITING = ("limits", "quiet", "shares", "budget_day", "budget_total")
 def test_nothing_grows_too_old_without_a_reason(shape: dict[str, Any], lines: list[str]) -> None:
     """With money, no limits and one clock, what waited leaves within hours of the last fault.
 
-    A clock that was ahead, was believed at a restart and is then put right is a reason, and alarmed:
-    nothing leaves before it has caught up, or is accepted.
+    A clock that was ahead, was believed at a restart and is then put right is a reason, and
+    alarmed: nothing leaves before it has caught up, or is accepted.
     """
     kept = {k: v for k, v in shape.items() if k not in LIMITING}
     story = Story(LAWS, **kept)
