@@ -144,7 +144,8 @@ def _fly(draft: Draft, reply: Reply, choice: Choice, stored: bool) -> None:
     """WAITING → SUBMITTING: the money is reserved and the limits are taken in the same turn."""
     way, rate, cost, _ = choice
     take(way.path, reply.segments)
-    draft.shares.take(way.link, reply.segments)
+    if draft.shares.counts:
+        draft.shares.take(way.link, reply.segments)
     draft.free[way.link] -= 1
     if draft.tracks:
         draft.probe(way.link)

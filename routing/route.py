@@ -96,7 +96,8 @@ class Shares:
         }
         self._carried: dict[str, int] = {}
         self._taken: set[str] = set()
-        if not self._percent:
+        self.counts = bool(self._percent)  # False: nothing is asked, nothing is counted
+        if not self.counts:
             return
         self._day = int(day.replace("-", ""))
         for link in links:
@@ -113,9 +114,8 @@ class Shares:
 
     def take(self, link: str, segments: int) -> None:
         """The link carries a text."""
-        if self._carried:
-            self._carried[link] += segments
-            self._taken.add(link)
+        self._carried[link] += segments
+        self._taken.add(link)
 
     def taken(self) -> dict[CounterKey, Counter]:
         """The counters that changed, as the store keeps them: `head` is the day, as a number."""

@@ -8,6 +8,7 @@ from routing.route import SHARE, Choice, Way
 from routing.throttle import blocked_by
 
 WINDOW = "window"
+THROTTLED = "its carrier throttles"
 
 
 def ways_of(draft: Draft, lane: Lane) -> list[Way]:
@@ -17,12 +18,12 @@ def ways_of(draft: Draft, lane: Lane) -> list[Way]:
     number = draft.rules.numbers[lane[0]]
     ways = []
     for place, link in enumerate(number.links):
-        if not shut(draft, link):
+        why = shut(draft, link)
+        if not why:
             ways.append(way_over(draft, number, link, place))
-        elif (pause := draft.pauses.get(draft.rules.links[link].carrier)) is not None:
-            wait_ns = pause.until_ns - draft.now.monotonic_ns
-            if wait_ns > 0:
-                draft.wake_in(wait_ns)
+        elif why == THROTTLED:
+            pause = draft.pauses[draft.rules.links[link].carrier]
+            draft.wake_in(pause.until_ns - draft.now.monotonic_ns)
     return ways
 
 
@@ -36,7 +37,7 @@ def shut(draft: Draft, link: str) -> str:
         return f"held: {hold.reason}"
     pause = draft.pauses.get(fact.carrier)
     if pause is not None and pause.until_ns > draft.now.monotonic_ns:
-        return "its carrier throttles"
+        return THROTTLED
     return ""
 
 
@@ -60,7 +61,7 @@ def barred(draft: Draft, way: Way, segments: int) -> str:
     "window", "share", or the name of a gauge."""
     if draft.free[way.link] < 1:
         return WINDOW
-    if draft.shares.full(way.link):
+    if draft.shares.counts and draft.shares.full(way.link):
         return SHARE
     return blocked_by(way.path, segments)
 

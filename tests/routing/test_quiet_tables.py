@@ -67,3 +67,7 @@ def test_many_that_fall_due_in_the_night() -> None:
     play(world, "1d07:59:59 - → -")
     world.until(world.true_ns + 2_000_000_000)
     assert len(world.sent) == 9
+
+
+def test_who_does_not_sleep_is_answered() -> None:
+    play(World(quiet={"DE": (0, 23 * 60)}), "10:00 +33612340001 texts → sends 0001")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from routing.policy import decide
 from routing.records import OutcomeKind, ReceiptKind, ReplyState
-from routing.standing import Stored
+from routing.standing import Seen, Stored
 from tests.routing.plays import flying, play
 from tests.routing.worlds import MINUTE_NS, World, keys_of, outcome
 
@@ -222,3 +223,28 @@ def test_stored_knows_its_sender_by_pseudonym_only() -> None:
     stored = world.store.rows[1].stored()
     assert isinstance(stored, Stored) and stored.claim == keys_of("33612340001").claims[0]
     assert not any("33612340001" in str(value) for value in stored)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_given_up_accepted_and_delivered_in_one_batch(stored: bool) -> None:
+    """The reply was UNKNOWN before the batch, or becomes it in it: its receipt finds it."""
+    world = flying(1)
+    lost, late = outcome(1, OutcomeKind.NO_ANSWER), outcome(1, OutcomeKind.ACCEPTED)
+    if stored:
+        world.turn(outcomes=[lost])
+    receipt = world.receipt("33612340001", ReceiptKind.DELIVERED, "m1")
+    world.turn(outcomes=[late] if stored else [lost, late], receipts=[receipt])
+    assert world.state("0001").name == "DELIVERED" and not world.store.held_receipts
+
+
+def test_a_receipt_of_nobody_beside_a_known_one() -> None:
+    world = flying(1)
+    world.turn(outcomes=[outcome(1, OutcomeKind.ACCEPTED)])
+    receipts = [world.receipt("33612340001", ReceiptKind.DELIVERED, name) for name in ("m1", "m7")]
+    seen = Seen(receipts=receipts)
+    known = world.known(seen)
+    known.stored.clear()  # a store reads only replies that outcomes ask for
+    args = (seen, known, world.standing, world.rules, world.rates, world.facts(), world.now())
+    changes = decide(*args)
+    assert [done.state.name for done in changes.finished] == ["DELIVERED"]
+    assert changes.tallies["unmatched receipts"] == 1
