@@ -44,7 +44,7 @@ def test_the_bench_profile_has_everything_on_and_out_of_the_way(tmp_path: Path) 
     assert (link.window, link.registered_delivery, config.server.state_dir) == (5000, 0, tmp_path)
     assert (campaign.delay_ns, campaign.spread_ns) == (0, 0)
     assert config.rules.mo_forms == {"bench": MoForm.INTERNATIONAL}
-    above = Limits(1_000_000, 1_000_000_000, 1_000_000_000)
+    above = Limits(1_000_000, 1_000_000_000, 1_000_000_000, 1_000_000_000)
     limited = (config.rules.numbers, config.rules.carriers, config.rules.links)
     assert all(table["bench"].limits == above for table in limited)
     assert not config.rules.carriers["bench"].receipts
