@@ -11,9 +11,7 @@ SPREAD_STEPS = 1 << 32
 
 def answer(draft: Draft, contacts: list[Contact]) -> None:
     """Decide every contact of the batch in its order, and book the inbound texts."""
-    inbound = 0
-    foreign: dict[str, list[int]] = {}  # currency → [nano-units of the books, and of its own]
-    numbers = draft.rules.numbers
+    texts: dict[str, int] = {}  # name of our number → texts to it that we take
     first_id = draft.next_id
     for contact in contacts:
         silence = _consider(draft, contact)
@@ -22,17 +20,26 @@ def answer(draft: Draft, contacts: list[Contact]) -> None:
             if silence is Silence.FULL:
                 draft.changes.effects.full.append(contact.ack)
                 continue
-        number = numbers.get(contact.number)
-        if number is not None:
-            cost = draft.inbound(number)
-            inbound += cost.nanos
-            if cost.currency:
-                sums = foreign.setdefault(cost.currency, [0, 0])
-                sums[0] += cost.nanos
-                sums[1] += cost.billed_nanos
+        texts[contact.number] = texts.get(contact.number, 0) + 1
+    _book_inbound(draft, texts)
     if contacts:
         draft.count("contacts", len(contacts))
         draft.count("replies", draft.next_id - first_id)
+
+
+def _book_inbound(draft: Draft, texts: dict[str, int]) -> None:
+    """What reached us is billed, in one posting a currency."""
+    inbound = 0
+    foreign: dict[str, list[int]] = {}  # currency → [nano-units of the books, and of its own]
+    for name, count in texts.items():
+        number = draft.rules.numbers.get(name)
+        if number is not None:
+            cost = draft.inbound(number)
+            inbound += cost.nanos * count
+            if cost.currency:
+                sums = foreign.setdefault(cost.currency, [0, 0])
+                sums[0] += cost.nanos * count
+                sums[1] += cost.billed_nanos * count
     if inbound:
         draft.purse.add(-inbound)
         for currency, (nanos, billed) in foreign.items():
@@ -59,7 +66,7 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
     if not priced(draft, number, contact):
         return Silence.NO_RATE
     found = draft.claim(keys.claims, campaign.name)
-    claim = _current(found[1] if found else None, campaign.claim_ns, draft)
+    claim = _current(found[1], campaign.claim_ns, draft) if found else None
     # One who texts a thousand times counts three times; of a long text the first part counts.
     counted = int(contact.part == 1 and (claim is None or claim.contacts < CONTACTS_COUNTED))
     one_only = campaign.max_replies == 1
@@ -79,7 +86,7 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
         return Silence.FULL
     segments, nanos = _cost(draft, number.text_id)
     breaker, before = draft.breaker, found is not None and found[1].replies > 0
-    silence = breaker.refuses(contact, before) if breaker is not None else None
+    silence = breaker.refuses(contact, before) if breaker is not None and breaker.step else None
     limit = None if silence else draft.guards.admit(contact, one_only, counted, segments, nanos)
     if breaker is not None:
         breaker.asked(contact, nanos, before, limit is not None)
@@ -127,7 +134,7 @@ def _answer(
     campaign = draft.rules.campaigns[number.campaign]
     now = draft.now.wall_ns
     due = now + campaign.delay_ns
-    if draft.breaker is not None:
+    if draft.breaker is not None and draft.breaker.step:
         due += draft.breaker.slower_ns()
     if campaign.spread_ns:
         offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside

@@ -219,8 +219,12 @@ class Purse:
         self._least = min([self._spendable, *(room.left for room in debit.rooms)])
         return None
 
+    def times(self, nanos: int) -> int:
+        """How often so much may be reserved. The caller has asked `refusal` just before."""
+        return self._least // nanos
+
     def reserve(self, nanos: int, debit: Debit) -> None:
-        """Debit every budget. The caller has asked `refusal` just before."""
+        """Debit every budget. The caller has asked `refusal`, or `times`, just before."""
         assert debit is self._debit, "nobody asked whether the money is there"
         self._least -= nanos
         self._run += nanos

@@ -18,9 +18,9 @@ def release(draft: Draft) -> None:
     if not draft.stopped():
         active = [(lane, queue, ways_of(draft, lane)) for lane, queue in queues if queue]
         while len(active) > 1:  # one reply a lane a round, so that no lane starves another
-            active = [item for item in active if _release_one(draft, *item)]
+            active = [item for item in active if _release_some(draft, *item, 1)]
         for item in active:  # the last one has nobody to wait for
-            while _release_one(draft, *item):
+            while _release_some(draft, *item, len(item[1])):
                 pass
     for _, queue in queues:
         for reply, stored in queue:
@@ -78,8 +78,11 @@ def _after_quiet(draft: Draft, reply: Reply) -> Reply | None:
     return reply._replace(due_ns=due_ns) if due_ns > draft.now.wall_ns else None
 
 
-def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> bool:
-    """Move the lane's next reply on. False when the lane has nothing more or must wait."""
+def _release_some(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], most: int) -> bool:
+    """Move the lane's next reply on, and up to `most` of those behind it that are just like it.
+
+    False when the lane has nothing more or must wait.
+    """
     if not queue:
         return False
     reply, stored = queue[-1]
@@ -98,10 +101,34 @@ def _release_one(draft: Draft, lane: Lane, queue: Queue, ways: list[Way]) -> boo
     if refusal is not None:
         _no_money(draft, lane, refusal)
         return False
-    queue.pop()
-    _fly(draft, reply, choice, stored)
+    if stored:
+        queue[-1] = (reply, True)
+    _fly(draft, queue, choice, _alike(draft, queue, choice, most) if len(ways) == 1 else 1)
     draft.last_lane = lane
     return True
+
+
+def _alike(draft: Draft, queue: Queue, choice: Choice, most: int) -> int:
+    """How many fresh replies at the head of the queue cost the same and fit all limits at once.
+
+    The first one does: that was asked already.
+    """
+    way, rate, cost, _ = choice
+    segments = queue[-1][0].segments
+    if draft.tracks or draft.shares.counts or not cost.nanos:
+        return 1  # an ill link is tried by one; a share is asked for each
+    most = min(most, draft.free[way.link], draft.purse.times(cost.nanos), len(queue))
+    most = min([most, *(gauge.room // segments for gauge in way.path)])
+    quotes, carrier, count = draft.quotes, way.carrier, 0
+    for place in range(-1, -most - 1, -1):
+        reply, stored = queue[place]
+        quote = quotes.get(reply.id)
+        if stored or quote is None or quote[1] is not rate or quote[0] != carrier:
+            break
+        if reply.segments != segments:
+            break
+        count += 1
+    return max(count, 1)
 
 
 def _look_again(draft: Draft, reply: Reply) -> tuple[Reply, str]:
@@ -140,36 +167,42 @@ def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Repl
     return False
 
 
-def _fly(draft: Draft, reply: Reply, choice: Choice, stored: bool) -> None:
-    """WAITING → SUBMITTING: the money is reserved and the limits are taken in the same turn."""
-    way, rate, cost, _ = choice
-    take(way.path, reply.segments)
+def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
+    """WAITING → SUBMITTING for the next `count` replies, all with the segments of the first.
+
+    Their money is reserved and the limits are taken in the same turn.
+    """
+    way, rate, (price, billed, currency), _ = choice
+    link, carrier, accounts = way.link, way.carrier, way.debit.accounts
+    segments = queue[-1][0].segments * count
+    take(way.path, segments)
     if draft.shares.counts:
-        draft.shares.take(way.link, reply.segments)
-    draft.free[way.link] -= 1
+        draft.shares.take(link, segments)
     if draft.tracks:
-        draft.probe(way.link)
-    price, billed, currency = cost
-    draft.purse.reserve(price, way.debit)
-    draft.post(reply.id, "reserve", price, rate.version, billed, currency)
-    flight = Flight(
-        reply,
-        way.link,
-        way.carrier,
-        price,
-        rate.version,
-        rate.exact,
-        way.debit.accounts,
-        draft.now.wall_ns,
-        billed,
-        currency,
-    )
-    draft.flights[reply.id] = flight
-    draft.waiting -= 1
-    (draft.changes.released if stored else draft.changes.flights_new).append(flight)
-    draft.changes.effects.submits.append(
-        Submit(reply.id, way.link, reply.number, reply.msisdn, reply.text_id)
-    )
+        draft.probe(link)
+    draft.free[link] -= count
+    draft.waiting -= count
+    draft.purse.reserve(price * count, way.debit)
+    wall_ns, flights, changes = draft.now.wall_ns, draft.flights, draft.changes
+    submits = changes.effects.submits
+    for _ in range(count):
+        reply, stored = queue.pop()
+        draft.post(reply.id, "reserve", price, rate.version, billed, currency)
+        flight = Flight(
+            reply,
+            link,
+            carrier,
+            price,
+            rate.version,
+            rate.exact,
+            accounts,
+            wall_ns,
+            billed,
+            currency,
+        )
+        flights[reply.id] = flight
+        (changes.released if stored else changes.flights_new).append(flight)
+        submits.append(Submit(reply.id, link, reply.number, reply.msisdn, reply.text_id))
 
 
 def _wait_for(draft: Draft, lane: Lane, ways: list[Way], reply: Reply) -> None:
