@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from routing.breaker import Breaker, Step
 from routing.budget import ALLOWANCE, Debit, Override, Purse, share
+from routing.fates import slid
 from routing.guards import Guards
 from routing.ledger import Posted, write_row
 from routing.prices import Prices
@@ -100,6 +101,7 @@ class Draft:
         self.fresh_of: dict[bytes, list[Reply]] = {}  # opt-out pseudonym → fresh replies
         self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
         self.tallies: dict[str, int] = {}
+        self.fates: dict[str, list[int]] = {}  # link → delivered and not, of this turn
         self.moved: dict[int, ReplyState] = {}  # stored replies this turn has moved already
         self.accepted = 0
         self.gone: set[int] = set()  # WAITING replies this turn has cancelled
@@ -249,7 +251,11 @@ class Draft:
     def money_back(self, reply_id: int, kind: str, of: Flight | Stored) -> None:
         """Release or correct a reservation; lanes that waited for money may try again."""
         self.posted(reply_id, kind, of)
-        self.purse.release(of.price_nanos, of.accounts)
+        self.give_back(of.price_nanos, of.accounts)
+
+    def give_back(self, nanos: int, accounts: str) -> None:
+        """Money of those budgets may be spent again; lanes that waited for it may try."""
+        self.purse.release(nanos, accounts)
         self.unpark_money()
 
     def refused_money(self, flight: Flight) -> None:
@@ -334,6 +340,7 @@ class Draft:
             alarms=frozenset(self.alarms),
             unknown_hour=self.unknown_hour,
             figures=self.figures,
+            fates=slid(self.standing.fates, self.fates, self.now.wall_ns),
             last_lane=self.last_lane,
             wall_ns=self.now.wall_ns,
             monotonic_ns=self.now.monotonic_ns,

@@ -12,13 +12,15 @@ from routing.budget import FUNDS
 from routing.budgets import SETTING, set_budget
 from routing.cards import take_card
 from routing.closing import close_month
+from routing.corrections import take_step
+from routing.correlate import note, take_overdue
 from routing.draft import Draft, largest_text, limits_of
 from routing.money import format_nanos
 from routing.pace import heed, recover
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
 from routing.release import release
-from routing.settle import close_aged, note, settle
+from routing.settle import close_aged, settle
 from routing.standing import ALL, FULL, Changes, Command, Known, Seen, Standing
 from routing.throttle import HOUR_NS, SECOND_NS, Bucket, refill
 
@@ -52,6 +54,7 @@ def decide(
         _end_money_alarms(draft)
         if not now.clock_fault:
             fees.charge(draft)
+            take_overdue(draft)
             close_aged(draft)
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
@@ -123,7 +126,7 @@ def trust(
     return max(wall_ns, last_wall_ns), ""
 
 
-def _obey(draft: Draft, command: Command) -> str:
+def _obey(draft: Draft, command: Command) -> object:
     """Carry out an operator's command. Returns the sentence he is told after the commit."""
     name, scope = command.name, command.text or ALL
     if name == "hold" and scope != ALL and scope not in draft.rules.links:
@@ -155,6 +158,8 @@ def _obey(draft: Draft, command: Command) -> str:
         return take_card(draft, command.card)
     elif name in ("breaker-hold", "breaker-release"):
         return attack.obey(draft, name)
+    elif name == "cdr" and command.cdr is not None:
+        return take_step(draft, command.cdr)
     elif name == "accept-clock":
         _start_clock_again(draft)
         draft.changes.audit.append((name, ""))

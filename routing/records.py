@@ -134,6 +134,7 @@ class Receipt(NamedTuple):
     kind: ReceiptKind
     number: str  # our number it names, "" when none
     keys: SenderKeys | None  # of the handset's number, for matching an UNKNOWN
+    reference: int = -1  # user_message_reference as it came back, -1: none
 
 
 class LinkFact(NamedTuple):
@@ -317,6 +318,7 @@ class Retention:
     reconcile_ns: int
     epoch_ns: int
     optout_scope: str = "server"
+    receipt_hold_ns: int = 300_000_000_000  # an unmatched receipt waits for its response
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,5 @@
-"""What submits came to: outcomes, receipts, and replies whose time to wait is over."""
+"""What submits came to, and replies whose time to wait is over."""
 
-from collections.abc import Mapping
-
-from routing import fees
 from routing.draft import Draft
 from routing.pace import throttled
 from routing.records import (
@@ -10,8 +7,6 @@ from routing.records import (
     Flight,
     Outcome,
     OutcomeKind,
-    Receipt,
-    ReceiptKind,
     ReplyState,
 )
 from routing.reply import Posting, ReplyEvent, move
@@ -72,9 +67,10 @@ def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) ->
     early = draft.known.held_receipts.get((flight.carrier, outcome.message_id))
     if early is None:
         return state
-    step = move(ReplyState.ACCEPTED, _FINAL_RECEIPT[early.delivered])
-    draft.changes.receipts_used.append((early.carrier, early.message_id))
-    _post(draft, _stored_as(flight, ReplyState.ACCEPTED), step.posting)
+    step = move(ReplyState.ACCEPTED, FINAL_RECEIPT[early.delivered])
+    use(draft, early)
+    _fate(draft, flight.link, early.delivered)
+    _post(draft, stored_as(flight, ReplyState.ACCEPTED), step.posting)
     return step.next
 
 
@@ -218,7 +214,8 @@ _LATE = {
 }
 
 
-_FINAL_RECEIPT = {True: ReplyEvent.DELIVERED, False: ReplyEvent.FAILED}
+_FATES = {ReplyState.DELIVERED: True, ReplyState.FAILED: False}
+FINAL_RECEIPT = {True: ReplyEvent.DELIVERED, False: ReplyEvent.FAILED}
 
 
 def _settle_stored(draft: Draft, outcome: Outcome) -> None:
@@ -226,7 +223,7 @@ def _settle_stored(draft: Draft, outcome: Outcome) -> None:
     reply_id = outcome.reply_id
     stored = draft.known.stored.get(reply_id)
     if stored is None and draft.moved.get(reply_id) is ReplyState.UNKNOWN:  # in this very turn
-        stored = _stored_as(draft.standing.flights[reply_id], ReplyState.UNKNOWN)
+        stored = stored_as(draft.standing.flights[reply_id], ReplyState.UNKNOWN)
     event = _LATE.get(outcome.kind)
     if stored is None or event is None:
         draft.count("stray outcomes")
@@ -234,11 +231,22 @@ def _settle_stored(draft: Draft, outcome: Outcome) -> None:
     apply(draft, stored, event, outcome.message_id, f"late {outcome.label}".rstrip())
     early = draft.known.held_receipts.get((stored.carrier, outcome.message_id))
     if early is not None:
-        draft.changes.receipts_used.append((early.carrier, early.message_id))
-        apply(draft, stored, _FINAL_RECEIPT[early.delivered], reason="receipt")
+        use(draft, early)
+        apply(draft, stored, FINAL_RECEIPT[early.delivered], reason="receipt")
 
 
-def _stored_as(flight: Flight, state: ReplyState) -> Stored:
+def use(draft: Draft, held: HeldReceipt) -> None:
+    """A held receipt has served: it goes under all the ids it was held by."""
+    draft.changes.receipts_used.append((held.carrier, held.lead or held.message_id))
+
+
+def _fate(draft: Draft, link: str, delivered: bool) -> None:
+    """One more reply over `link` was delivered, or was not: see `Standing.fates`."""
+    draft.fates.setdefault(link, [0, 0])[not delivered] += 1
+    draft.count(f"{'delivered' if delivered else 'not delivered'}: {link}")
+
+
+def stored_as(flight: Flight, state: ReplyState) -> Stored:
     """A reply that left SUBMITTING in this turn, as the next turn would find it."""
     return Stored(
         flight.reply.id,
@@ -252,6 +260,8 @@ def _stored_as(flight: Flight, state: ReplyState) -> Stored:
         flight.reply.claim,
         flight.billed_nanos,
         flight.currency,
+        flight.submitted_ns,
+        flight.exact,
     )
 
 
@@ -270,6 +280,8 @@ def apply(
             Finished(stored.reply_id, state, step.next, message_id, reason)
         )
         draft.moved[stored.reply_id] = step.next
+        if step.next in _FATES:
+            _fate(draft, stored.link, _FATES[step.next])
 
 
 def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
@@ -291,88 +303,6 @@ def _post(draft: Draft, stored: Stored, posting: Posting) -> None:
         draft.posted(reply_id, "reserve", stored)  # one that was billed is settled already
         draft.posted(reply_id, "settle", stored)
         draft.purse.release(-stored.price_nanos, stored.accounts)
-
-
-class _Settled:
-    """What this turn's outcomes left, as receipts of the same batch must find it."""
-
-    def __init__(self, draft: Draft) -> None:
-        self.by_message: dict[tuple[str, str], Stored] = {}
-        self.unknown_of: dict[bytes, list[Stored]] = {}
-        self.flying = {flight.carrier for flight in draft.flights.values()}
-        for reply_id, _, state, message_id, _ in draft.changes.finished:
-            flight = draft.standing.flights.get(reply_id)
-            stored = _stored_as(flight, state) if flight else draft.known.stored.get(reply_id)
-            if stored is None:
-                continue
-            if state is ReplyState.UNKNOWN:
-                self.unknown_of.setdefault(stored.claim, []).append(stored)
-            elif message_id and draft.tariff(stored.carrier).receipts:
-                self.by_message[stored.carrier, message_id] = stored
-
-
-def note(draft: Draft, receipts: list[Receipt]) -> None:
-    """Every receipt of the batch: find its reply, else hold it, since its response may follow."""
-    settled: _Settled | None = None
-    fees.receipts(draft, receipts)
-    for receipt in receipts:
-        draft.count("receipts")
-        if receipt.kind is ReceiptKind.INTERMEDIATE:
-            continue
-        event = _FINAL_RECEIPT[receipt.kind is ReceiptKind.DELIVERED]
-        stored = _by_message(draft.known.by_message, receipt)
-        if stored is not None:
-            apply(draft, stored, event, reason="receipt")
-            continue
-        settled = settled or _Settled(draft)
-        stored = _by_message(settled.by_message, receipt)
-        if stored is not None:
-            apply(draft, stored, event, reason="receipt")
-            continue
-        stored = _unknown(draft, settled, receipt)
-        if stored is not None:
-            message_id = receipt.candidates[0] if receipt.candidates else ""
-            apply(draft, stored, event, message_id, "receipt")
-            if message_id:  # repeated in this batch, it is known by its id
-                settled.by_message[receipt.carrier, message_id] = stored
-        elif receipt.candidates and receipt.carrier in settled.flying:
-            until = draft.now.wall_ns + draft.rules.retention.receipt_ns
-            delivered = event is ReplyEvent.DELIVERED
-            draft.changes.held_receipts += [
-                HeldReceipt(receipt.carrier, candidate, delivered, until)
-                for candidate in receipt.candidates
-            ]
-        else:
-            draft.count("unmatched receipts")
-
-
-def _by_message(known: Mapping[tuple[str, str], Stored], receipt: Receipt) -> Stored | None:
-    for candidate in receipt.candidates:
-        stored = known.get((receipt.carrier, candidate))
-        if stored is not None:
-            return stored
-    return None
-
-
-def _unknown(draft: Draft, settled: _Settled, receipt: Receipt) -> Stored | None:
-    """The one UNKNOWN the receipt may mean, by sender, number and carrier."""
-    if receipt.keys is None:
-        return None
-    found = [
-        stored
-        for pseudonym in receipt.keys.claims
-        for unknown_of in (draft.known.unknown_of, settled.unknown_of)
-        for stored in unknown_of.get(pseudonym, ())
-        if stored.carrier == receipt.carrier
-        and stored.number == receipt.number
-        and draft.moved.get(stored.reply_id, stored.state) is ReplyState.UNKNOWN
-    ]
-    if len(found) != 1:
-        return None  # a guess must be unique
-    claims = receipt.keys.claims
-    if any(flight.reply.claim in claims for flight in draft.flights.values()):
-        return None  # it may be early, and that of a reply on its way
-    return found[0]
 
 
 def close_aged(draft: Draft) -> None:

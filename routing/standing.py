@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from routing.breaker import Figures, Kept
 from routing.budget import Override
+from routing.fates import Fates
 from routing.guards import GuardRow
 from routing.ledger import JournalRow
 from routing.rate_rows import Row
@@ -24,6 +25,7 @@ from routing.records import (
     Reply,
     ReplyKind,
     ReplyState,
+    SenderKeys,
     Submit,
 )
 from routing.route import Track
@@ -139,15 +141,22 @@ class Stored(NamedTuple):
     claim: bytes
     billed_nanos: int = 0
     currency: str = ""
+    submitted_ns: int = 0
+    exact: bool = True  # False: the price is an upper bound
 
 
 class HeldReceipt(NamedTuple):
-    """A receipt that came before the response with its message_id."""
+    """A receipt that came before the response with its message_id, under one id it may mean."""
 
     carrier: str
     message_id: str
     delivered: bool
     until_ns: int
+    lead: str = ""  # the id as it was written, which all ids of the receipt share
+    at_ns: int = 0  # when it came
+    number: str = ""  # our number it names
+    claims: bytes = b""  # pseudonyms of the handset's number, 16 octets each
+    reference: int = -1  # user_message_reference, -1: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,7 @@ class Standing:
     alarms: frozenset[tuple[str, str]] = frozenset()  # (code, subject) of those that last
     unknown_hour: Counter | None = None
     figures: Figures = NO_FIGURES  # what the breaker judged last
+    fates: Fates = field(default_factory=dict)  # what receipts told of each link
     last_lane: Lane = ("", "")  # the next round of releases begins after it
     wall_ns: int = 0  # trusted wall time of the last turn ...
     monotonic_ns: int = 0  # ... and the monotonic instant it belongs to; 0 before the first
@@ -224,6 +234,27 @@ class Edge(NamedTuple):
     closed: Closing | None  # the last month that was closed
 
 
+class CdrRow(NamedTuple):
+    """One line of a carrier's CDR, or one reply it is about."""
+
+    message_id: str = ""
+    at_ns: int = 0
+    source: str = ""  # as the carrier writes our number; in memory only, as all of this
+    destination: str = ""
+    number: str = ""  # name of our number
+    keys: SenderKeys | None = None  # of the destination
+    reply_id: int = 0
+    nanos: int = 0  # what was billed, of the carrier's currency
+
+
+class CdrStep(NamedTuple):
+    """One chunk of a reconciliation: "billed", "not billed" or "corrected"."""
+
+    what: str
+    carrier: str
+    rows: tuple[CdrRow, ...]
+
+
 class Command(NamedTuple):
     """What an operator asked for; `ticket` finds the one who waits for the answer."""
 
@@ -237,6 +268,7 @@ class Command(NamedTuple):
     card: CardStep | None = None  # for card
     note: str = ""  # what the books remember of a donation or a fee
     closing: Closing | None = None  # for close
+    cdr: CdrStep | None = None  # for cdr
 
 
 @dataclass(slots=True)
@@ -258,7 +290,9 @@ class Known:
     stored: dict[int, Stored] = field(default_factory=dict)
     by_message: dict[tuple[str, str], Stored] = field(default_factory=dict)
     unknown_of: dict[bytes, list[Stored]] = field(default_factory=dict)  # by claim pseudonym
+    unknown_by_reference: dict[tuple[str, int], list[Stored]] = field(default_factory=dict)
     held_receipts: dict[tuple[str, str], HeldReceipt] = field(default_factory=dict)
+    overdue: list[tuple[HeldReceipt, tuple[str, ...]]] = field(default_factory=list)  # + its ids
     aged: list[Stored] = field(default_factory=list)  # UNKNOWN or ACCEPTED for too long
     holds: dict[str, Hold] = field(default_factory=dict)
     budgets: dict[str, Override] = field(default_factory=dict)  # set in the running server
@@ -287,6 +321,14 @@ class Finished(NamedTuple):
     state: ReplyState
     message_id: str
     reason: str
+
+
+class Corrected(NamedTuple):
+    """A reply whose upper bound came down to what was billed: exact from now on."""
+
+    reply_id: int
+    price_nanos: int
+    billed_nanos: int  # of the carrier's currency, 0 where that is the books'
 
 
 class AlarmChange(NamedTuple):
@@ -342,8 +384,9 @@ class Changes:
     fees: dict[str, str] = field(default_factory=dict)  # carrier → month; "": no longer charged
     closings: list[Closing] = field(default_factory=list)
     held_receipts: list[HeldReceipt] = field(default_factory=list)
-    receipts_used: list[tuple[str, str]] = field(default_factory=list)
+    receipts_used: list[tuple[str, str]] = field(default_factory=list)  # carrier, lead
     cards: list[CardStep] = field(default_factory=list)
+    corrected: list[Corrected] = field(default_factory=list)
     audit: list[tuple[str, str]] = field(default_factory=list)  # (what, figures)
     tallies: dict[str, int] = field(default_factory=dict)
     monthly_nanos: int = 0  # what the carriers bill in every month, whatever is sent

@@ -11,6 +11,8 @@ from smpp_server.smpp.schema import SubmitSm, Tlv
 from smpp_server.smpp.text import encode as encode_text
 
 _HEADER = Struct(">4I")
+_REFERENCE = Struct(">3H")  # tag, length, value
+_USER_MESSAGE_REFERENCE = 0x0204  # SMPP 3.4 section 5.3.2.17
 _MESSAGE_PAYLOAD = 0x0424
 _SHORT_MOST = 254
 _INTERNATIONAL = 1
@@ -22,7 +24,7 @@ class Prepared(NamedTuple):
 
     head: bytes
     digits: bytes
-    tail: bytes
+    tail: bytes  # with its user_message_reference where the link sends one
 
     @property
     def command_id(self) -> int:
@@ -42,7 +44,7 @@ class Composer:
     def __init__(self, links: Mapping[str, LinkConfig], texts: Mapping[str, ReplyText]) -> None:
         self._links = links
         self._texts = texts
-        self._forms: dict[tuple[str, str, str], tuple[bytes, bytes]] = {}
+        self._forms: dict[tuple[str, str, str], tuple[bytes, bytes, bool]] = {}
 
     def compose(self, submit: Submit) -> Prepared:
         """The PDU of one reply, all but its sequence number."""
@@ -50,16 +52,19 @@ class Composer:
         form = self._forms.get(key)
         if form is None:
             form = self._forms[key] = self._prepare(*key)
-        return Prepared(form[0], submit.msisdn.encode("ascii"), form[1])
+        head, tail, referenced = form
+        if referenced:
+            tail += _REFERENCE.pack(_USER_MESSAGE_REFERENCE, 2, submit.reply_id & 0xFFFF)
+        return Prepared(head, submit.msisdn.encode("ascii"), tail)
 
-    def _prepare(self, link_name: str, number: str, text_id: str) -> tuple[bytes, bytes]:
+    def _prepare(self, link_name: str, number: str, text_id: str) -> tuple[bytes, bytes, bool]:
         pdu = self.pdu(link_name, number, text_id, "")
         pdu.sequence_number = 1  # any legal one: the header is cut off
         whole = encode(pdu)
         link = self._links[link_name]
         source = link.sources[number]
         cut = 16 + len(link.service_type) + 1 + 2 + len(source.value.encode("latin-1")) + 1 + 2
-        return whole[16:cut], whole[cut:]
+        return whole[16:cut], whole[cut:], link.reference
 
     def pdu(self, link_name: str, number: str, text_id: str, destination: str) -> SubmitSm:
         """The same reply as a plain PDU: what `compose` must agree with, octet by octet."""

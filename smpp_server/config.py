@@ -101,6 +101,7 @@ class _Reader:
             cards=cards,
             warnings=tuple(sorted([*self.warnings, *too_old_warnings(sight, rules)])),
             quiet=build.quiet(file),
+            billing={carrier: build.billing(file, carrier) for carrier in file.carrier},
         )
 
     def _across(self, sight: Sight, rates: Mapping[str, RateCard]) -> dict[str, Secret]:

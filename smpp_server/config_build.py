@@ -42,6 +42,7 @@ from smpp_server.config_records import (
     HOUR_NS,
     MINUTE_NS,
     SECOND_NS,
+    Billing,
     LinkConfig,
     QuietHours,
     Secret,
@@ -50,6 +51,7 @@ from smpp_server.config_records import (
 )
 from smpp_server.config_texts import Replies
 
+ID_MATCHES = {"exact": 0, "case": 1, "zeros": 2, "radix": 3}  # as smpp.receipts.IdMatch counts
 _INTERFACE_VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
 _FULL_STATUSES = {"ESME_RX_T_APPN": 0x64, "ESME_RMSGQFUL": 0x14, "ESME_RTHROTTLED": 0x58}
 
@@ -94,6 +96,7 @@ def rules(file: ServerFile, plan: Plan, replies: Replies) -> Rules:
             receipt_ns=keep.receipt_days * DAY_NS,
             reconcile_ns=keep.reconcile_days * DAY_NS,
             epoch_ns=keep.epoch_days * DAY_NS,
+            receipt_hold_ns=keep.receipt_hold_s * SECOND_NS,
         ),
         clock=ClockRules(
             file.time.clock_step_max_h * HOUR_NS, file.time.downtime_max_days * DAY_NS
@@ -189,6 +192,19 @@ def link(file: ServerFile, name: str, password: Secret, base: Path) -> LinkConfi
         },
         outcomes=_outcomes(carrier),
         network_tags=tuple(carrier.network_tags),
+        id_match=ID_MATCHES[carrier.id_match],
+        reference=table.user_message_reference,
+    )
+
+
+def billing(file: ServerFile, carrier: str) -> Billing:
+    """How one carrier bills."""
+    table = file.carrier[carrier]
+    return Billing(
+        table.currency or file.money.currency,
+        table.rate_zone or file.time.zone,
+        {str(ours): theirs for ours, theirs in table.cdr_columns.items()},
+        ID_MATCHES[table.id_match],
     )
 
 

@@ -128,6 +128,9 @@ def _zones(sight: Sight) -> Iterator[Fault]:
             zones["quiet", country, "zone"] = table.zone
         if country not in sight.plan.homes:
             yield _unknown(sight, ("quiet", country), "country", country, ())
+    for name, carrier in sight.file.carrier.items():
+        if carrier.rate_zone:
+            zones["carrier", name, "rate_zone"] = carrier.rate_zone
     for where, zone in zones.items():
         try:
             zoneinfo.ZoneInfo(zone)
@@ -148,6 +151,13 @@ def _privacy(sight: Sight) -> Iterator[Fault]:
             "privacy",
             "reconcile_days",
             says=f"must not be below unknown_days and receipt_days ({longest})",
+        )
+    slowest = max((link.response_timeout_s for link in sight.file.link.values()), default=0)
+    if keep.receipt_hold_s < slowest:
+        yield sight.fault(
+            "privacy",
+            "receipt_hold_s",
+            says=f"must not be below the longest response_timeout_s ({slowest})",
         )
     retry = sight.file.retry
     if retry.first_min > retry.last_min:

@@ -78,6 +78,10 @@ Column = Literal[
     "prefix", "direction", "price", "currency", "country", "mcc", "mnc", "mccmnc",
     "valid_from", "valid_to",
 ]  # fmt: skip
+BillColumn = Literal[
+    "message_id", "price", "rate", "segments", "currency", "direction", "status", "time",
+    "source", "destination", "day", "country", "mccmnc", "messages", "amount",
+]  # fmt: skip
 
 
 class Table(BaseModel):
@@ -155,6 +159,7 @@ class PrivacyTable(Table):
     epoch_days: Days = 14
     unknown_days: Days = 7
     receipt_days: Days = 3
+    receipt_hold_s: TimerSeconds = 300
     reconcile_days: Days = 100
 
 
@@ -230,6 +235,9 @@ class CarrierTable(LimitTable):
     account_statuses: list[Status] = []
     refused_statuses: list[Status] = []
     network_tags: Annotated[list[Tag], Field(max_length=2)] = [0x060D]
+    id_match: Literal["exact", "case", "zeros", "radix"] = "radix"
+    cdr_columns: dict[BillColumn, Annotated[str, Field(min_length=1)]] = {}
+    rate_zone: str = ""
 
 
 class LinkTable(LimitTable):
@@ -273,6 +281,7 @@ class LinkTable(LimitTable):
     service_type: Annotated[str, Field(max_length=5, pattern=ASCII)] = ""
     priority_flag: Annotated[int, Field(ge=0, le=3)] = 0
     validity_period: Annotated[str, Field(pattern=VALIDITY)] = ""
+    user_message_reference: bool = False
 
 
 class LoopTable(Table):

@@ -88,6 +88,8 @@ class LinkConfig:
     sources: Mapping[str, Source]  # name of our number → how it is written
     outcomes: Mapping[int, OutcomeKind]  # command_status → what it means, where not the usual
     network_tags: tuple[int, ...]  # TLVs that name the sender's network, MCC before MNC
+    id_match: int = 3  # how freely receipts are matched: an `smpp.receipts.IdMatch`
+    reference: bool = False  # user_message_reference is sent, and comes back in receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,15 @@ class CardFile(NamedTuple):
     surcharges: Mapping[str, int]  # as RateCard.build takes them: the configuration's, not its own
 
 
+class Billing(NamedTuple):
+    """How one carrier bills: what is needed to read its CDRs and invoices."""
+
+    currency: str
+    zone: str  # of its days, a name of the IANA time zone database
+    columns: Mapping[str, str]  # the names its files have for our columns, where others
+    id_match: int  # as in LinkConfig
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A configuration without a fault."""
@@ -135,3 +146,4 @@ class Config:
     cards: Mapping[str, CardFile]  # carrier → that file
     warnings: tuple[Fault, ...]
     quiet: Mapping[str, QuietHours] = field(default_factory=dict)  # by country
+    billing: Mapping[str, Billing] = field(default_factory=dict)  # carrier → how it bills

@@ -22,7 +22,7 @@ from routing.records import (
     SenderKeys,
     Silence,
 )
-from routing.standing import Seen
+from routing.standing import CdrStep, Seen
 from smpp_server import events as ev
 from smpp_server.config_records import LinkConfig
 from smpp_server.config_texts import stop_form
@@ -59,6 +59,7 @@ _RECEIPT_KINDS = {
 _MESSAGE_PAYLOAD = 0x0424
 ECHO_LETTERS = 40  # a robot that quotes us, or cuts us short, is known by our first letters
 ECHO_LEAST = 20  # a shorter text of ours comes back whole
+_USER_MESSAGE_REFERENCE = 0x0204
 _UDHI = 0x40
 _MOST_CONGESTED = 100
 _NETWORK = re.compile(rb"[^0-9]?([2-7][0-9]{2})[^0-9]?([0-9]{2,3})[^0-9]?")  # E.212: MCC, MNC
@@ -83,6 +84,8 @@ class _Link(NamedTuple):
     alphabet: str
     outcomes: Mapping[int, OutcomeKind]
     network_tags: tuple[int, ...]
+    id_match: receipts.IdMatch
+    reference: bool
 
 
 class Recogniser:
@@ -104,11 +107,18 @@ class Recogniser:
                 link.default_alphabet,
                 {**OUTCOMES, **link.outcomes},
                 link.network_tags,
+                receipts.IdMatch(link.id_match),
+                link.reference,
             )
             for link in links.values()
         }
         self._numbers = {number.msisdn: number.name for number in rules.numbers.values()}
         self._called: dict[str, str] = dict(self._numbers)
+        self._sources = {
+            (link.carrier, source.value): name
+            for link in links.values()
+            for name, source in link.sources.items()
+        }
         self._own_octets = _own_octets(rules.texts)
         used = sorted({t for n in rules.numbers.values() for t in (n.text_id, n.stop_text_id) if t})
         own = [rules.texts[text_id].words for text_id in used]
@@ -141,7 +151,11 @@ class Recogniser:
             elif type(event) is ev.Noticed:
                 noticed.append(event)
             elif type(event) is ev.Asked:
-                seen.commands.append(event.command)
+                cdr = event.command.cdr
+                command = event.command
+                seen.commands.append(
+                    command if cdr is None else command._replace(cdr=self._charged(cdr))
+                )
             elif type(event) is ev.Explained:
                 explained.append((event.ticket, self._imagined(event)))
             elif type(event) is ev.Tick:
@@ -264,11 +278,34 @@ class Recogniser:
         return Receipt(
             ref,
             link.carrier,
-            receipts.id_candidates(fields, receipts.IdMatch.RADIX),
+            receipts.id_candidates(fields, link.id_match),
             _RECEIPT_KINDS[fields.fate],
             self._called_number(pdu),
             keys,
+            _reference(pdu) if link.reference else -1,
         )
+
+    def _charged(self, step: CdrStep) -> CdrStep:
+        """A carrier's lines with the pseudonyms of the numbers they name, and without these."""
+        form = next(
+            self._rules.mo_forms[link.name]
+            for link in self._links.values()
+            if link.carrier == step.carrier
+        )
+        rows = []
+        for row in step.rows:
+            number, keys = "", None
+            if row.destination:
+                source, digits = _international(row.source), _international(row.destination)
+                number = self._numbers.get(source, "") or self._sources.get(
+                    (step.carrier, row.source), ""
+                )
+                reading = self._rules.plan.read(digits, 1, form)
+                if not reading.msisdn:
+                    reading = self._rules.plan.read(row.destination, 0, form)
+                keys = self._sender_keys(reading.msisdn) if reading.msisdn else None
+            rows.append(row._replace(source="", destination="", number=number, keys=keys))
+        return step._replace(rows=tuple(rows))
 
     def _imagined(self, event: ev.Explained) -> Contact:
         """The contact a text from `address` would be."""
@@ -284,6 +321,17 @@ class Recogniser:
         return Contact(
             (0, 0, 0), number, reading.msisdn, reading.country, keys, silence, stop=False
         )
+
+
+def _reference(pdu: DeliverSm | DataSm) -> int:
+    """user_message_reference (section 5.3.2.17), -1 when there is none."""
+    told = pdu.tlv(_USER_MESSAGE_REFERENCE)
+    return int.from_bytes(told) if told and len(told) <= 2 else -1
+
+
+def _international(written: str) -> str:
+    """The digits of a number as CDRs write it: bare, or after "+" or "00"."""
+    return written.removeprefix("+").removeprefix("00")
 
 
 def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:

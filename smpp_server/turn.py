@@ -186,16 +186,25 @@ class Turn:
             flight = flights.get(outcome.reply_id)
             if flight is None:
                 strangers.append(outcome.reply_id)
+                if outcome.message_id:  # late: which carrier said it shows when its row is read
+                    accepted += [(name, outcome.message_id) for name in self._rules.carriers]
             elif outcome.message_id and self._rules.carriers[flight.carrier].receipts:
                 accepted.append((flight.carrier, outcome.message_id))
+        messages = [(r.carrier, i) for r in receipts for i in r.candidates]
+        unknown = [p for r in receipts if r.keys for p in r.keys.claims]
+        for step in [command.cdr for command in seen.commands if command.cdr]:
+            messages += [(step.carrier, row.message_id) for row in step.rows if row.message_id]
+            unknown += [p for row in step.rows if row.keys for p in row.keys.claims]
+            strangers += [row.reply_id for row in step.rows if row.reply_id]
         return Keys(
             claims=[p for c in asked for p in c.keys.claims],  # type: ignore[union-attr]
             optouts=[c.keys.optout for c in asked],  # type: ignore[union-attr]
             stops=[p for c in asked if c.stop for p in c.keys.claims],  # type: ignore[union-attr]
             outcomes=strangers,
-            messages=[(r.carrier, i) for r in receipts for i in r.candidates],
-            unknown=[p for r in receipts if r.keys for p in r.keys.claims],
+            messages=messages,
+            unknown=unknown,
             accepted=accepted,
+            references=[(r.carrier, r.reference) for r in receipts if r.reference >= 0],
             tick=seen.tick,
             cards=any(command.card for command in seen.commands),
             guards=guarded(self._rules.guards, asked, self._one_only),

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "budget": "smpp_server.cli.money:budget",
     "ledger": "smpp_server.cli.ledger:ledger",
     "rates": "smpp_server.cli.rates:rates",
+    "reconcile": "smpp_server.cli.reconcile:reconcile",
     "hold": "smpp_server.cli.operate:hold",
     "release": "smpp_server.cli.operate:release",
     "breaker": "smpp_server.cli.breaker:breaker",

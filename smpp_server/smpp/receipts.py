@@ -314,9 +314,15 @@ def _readings(name: str, match: IdMatch) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form for form in forms if is_id(form)))
 
 
-def _cases(name: str) -> tuple[str, str]:
-    """Lower case, as most SMSCs write hexadecimal, and upper case."""
-    return name.lower(), name.upper()
+def _cases(name: str) -> tuple[str, ...]:
+    """Lower case, as most SMSCs write hexadecimal, and upper case; a UUID without and with its
+    hyphens (RFC 9562 section 4)."""
+    bare = name.replace("-", "")
+    if len(bare) != 32 or not _HEXADECIMAL.fullmatch(bare):
+        return name.lower(), name.upper()
+    hyphened = "-".join((bare[:8], bare[8:12], bare[12:16], bare[16:20], bare[20:]))
+    other = bare if "-" in name else hyphened
+    return name.lower(), name.upper(), other.lower(), other.upper()
 
 
 def _widths(name: str) -> list[str]:

@@ -37,6 +37,7 @@ class Keys(NamedTuple):
     accepted: Sequence[tuple[str, str]] = ()  # (carrier, message_id) just learnt
     guards: Sequence[bytes] = ()  # pseudonyms of senders and ranges that guards count
     rhythm: bool = False  # is it asked when the replies of the claims left?
+    references: Sequence[tuple[str, int]] = ()  # (carrier, user_message_reference) of receipts
     tick: bool = False
     cards: bool = False  # a rate card is on its way
     budgets: Sequence[str] = ()  # those of the configuration

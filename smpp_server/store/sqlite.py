@@ -22,6 +22,7 @@ from smpp_server.store import (
     sqlite_guard,
     sqlite_money,
     sqlite_rates,
+    sqlite_receipts,
 )
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store.sqlite_read import read
@@ -211,7 +212,7 @@ class SqliteStore:
             for statement, values in (
                 *claims,
                 (sql.OLD_REPLIES, (ended_ns,)),
-                (sql.OLD_RECEIPTS, (now_ns,)),
+                (sqlite_receipts.OLD, (now_ns - sqlite_receipts.KEPT_NS,)),
                 (sql.OLD_ALARMS, (ended_ns,)),
                 (sqlite_rates.DROPPED_RATES, ()),
                 (sqlite_rates.DROPPED_CARDS, ()),

@@ -5,9 +5,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routing.records import Lane, Now, Reply
-from routing.standing import Claim, HeldReceipt, Hold, Known
+from routing.standing import Claim, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal, sqlite_guard, sqlite_money, sqlite_rates
+from smpp_server.store import (
+    Ages,
+    Keys,
+    Unseal,
+    sqlite_guard,
+    sqlite_money,
+    sqlite_rates,
+    sqlite_receipts,
+)
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
@@ -28,6 +36,7 @@ _STOPPED = (
 )
 _BY_ID = f"SELECT {sql.STORED} FROM reply WHERE id IN ({{}})"
 _UNKNOWN = f"SELECT {sql.STORED} FROM reply WHERE state = 4 AND claim IN ({{}}) ORDER BY id"
+_IN_DOUBT = f"SELECT {sql.STORED} FROM reply WHERE state = 4 ORDER BY id"
 # Some carriers give every message the same id, others begin again: the newest one is meant.
 _BY_MESSAGE = (
     "WITH asked (name) AS (SELECT value FROM json_each(?))"
@@ -69,7 +78,7 @@ def read(
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     sqlite_guard.read(db, known, keys)
     sqlite_guard.read_breaker(db, known)
-    _read_fates(db, known, keys)
+    _read_fates(db, known, keys, now.wall_ns)
     if keys.cards:
         known.drafts = sqlite_rates.drafts(db)
     if keys.tick:
@@ -115,8 +124,11 @@ def _lane(
     return replies
 
 
-def _read_fates(db: sqlite3.Connection, known: Known, keys: Keys) -> None:
+def _read_fates(db: sqlite3.Connection, known: Known, keys: Keys, wall_ns: int) -> None:
     """What outcomes and receipts may mean."""
+    if keys.tick:
+        known.overdue = list(sqlite_receipts.overdue(db, wall_ns))
+        keys = _with_overdue(keys, known)
     for row in _all(db, _BY_ID, keys.outcomes):
         known.stored[row[0]] = sql.stored_of(row)
     for carrier, ids in _by_carrier(keys.messages):
@@ -125,10 +137,37 @@ def _read_fates(db: sqlite3.Connection, known: Known, keys: Keys) -> None:
     for row in _all(db, _UNKNOWN, keys.unknown):
         stored = sql.stored_of(row)
         known.unknown_of.setdefault(stored.claim, []).append(stored)
+    if keys.references:
+        asked = set(keys.references)
+        for row in db.execute(_IN_DOUBT).fetchall():  # few: they are alarmed
+            stored = sql.stored_of(row)
+            key = (stored.carrier, stored.reply_id & 0xFFFF)
+            if key in asked:
+                known.unknown_by_reference.setdefault(key, []).append(stored)
     for carrier, ids in _by_carrier(keys.accepted):
         for row in _all(db, _HELD, ids, carrier):
-            held = HeldReceipt(row[0], row[1], bool(row[2]), row[3])
+            held = sqlite_receipts.read_row(row)
             known.held_receipts[held.carrier, held.message_id] = held
+
+
+def _with_overdue(keys: Keys, known: Known) -> Keys:
+    """What held receipts may mean is read too."""
+    overdue = known.overdue
+    return keys._replace(
+        messages=[*keys.messages, *((held.carrier, i) for held, ids in overdue for i in ids)],
+        unknown=[
+            *keys.unknown,
+            *(
+                held.claims[at : at + 16]
+                for held, _ in overdue
+                for at in range(0, len(held.claims), 16)
+            ),
+        ],
+        references=[
+            *keys.references,
+            *((held.carrier, held.reference) for held, _ in overdue if held.reference >= 0),
+        ],
+    )
 
 
 def _by_carrier(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:

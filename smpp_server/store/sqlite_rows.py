@@ -86,8 +86,10 @@ PUT_STATE = "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = e
 KINDS = {kind.value: kind for kind in ReplyKind}
 STATES = {state.value: state for state in ReplyState}
 STORED = (
-    f"id, state, carrier, link, number, price, rate_version, {ACCOUNTS}, claim, billed, currency"
+    f"id, state, carrier, link, number, price, rate_version, {ACCOUNTS}, claim, billed, currency,"
+    " submitted, exact"
 )
+CORRECT = "UPDATE reply SET price = ?, billed = nullif(?, 0), exact = 1 WHERE id = ? AND exact = 0"
 OLD_CLAIMS = (
     "DELETE FROM claim WHERE (pseudonym, campaign) IN"
     " (SELECT pseudonym, campaign FROM claim WHERE epoch = ? AND period_start <= ? LIMIT ?)"
@@ -95,10 +97,6 @@ OLD_CLAIMS = (
 OLD_REPLIES = (  # ids grow with time: what ended long ago stands among the first
     "DELETE FROM reply WHERE id IN (SELECT id FROM (SELECT id, ended FROM reply WHERE id > 0"
     " ORDER BY id LIMIT 10000) WHERE ended <= ? LIMIT ?)"
-)
-OLD_RECEIPTS = (
-    "DELETE FROM held_receipt WHERE (carrier, message_id) IN"
-    " (SELECT carrier, message_id FROM held_receipt WHERE until <= ? LIMIT ?)"
 )
 OLD_ALARMS = "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE ended <= ? LIMIT ?)"
 CLAIM_EPOCHS = (  # SELECT DISTINCT would walk the whole index
@@ -205,7 +203,7 @@ def stored_of(row: Row) -> Stored:
     """A row of STORED."""
     return Stored(
         row[0], STATES[row[1]], row[2] or "", row[3] or "", row[4], row[5] or 0, row[6] or 0,
-        row[7] or "", row[8] or b"", row[9] or 0, row[10] or "",
+        row[7] or "", row[8] or b"", row[9] or 0, row[10] or "", row[11] or 0, row[12] != 0,
     )  # fmt: skip
 
 

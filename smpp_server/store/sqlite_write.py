@@ -7,7 +7,7 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal, sqlite_guard, sqlite_money, sqlite_rates
+from smpp_server.store import Seal, sqlite_guard, sqlite_money, sqlite_rates, sqlite_receipts
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -39,6 +39,9 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
         )
     sqlite_guard.write(db, changes)
     _write_money(db, changes)
+    if changes.corrected:
+        lower = [(price, billed, reply_id) for reply_id, price, billed in changes.corrected]
+        _expect(db.executemany(sql.CORRECT, lower), len(lower))
     if changes.cards:
         sqlite_rates.write(db, changes.cards, changes.wall_ns)
     _write_marks(db, changes)
@@ -131,14 +134,7 @@ def _write_marks(db: sqlite3.Connection, changes: Changes) -> None:
             "INSERT INTO hold VALUES (?, ?, ?)",
             [(scope, *hold) for scope, hold in changes.holds.items()],
         )
-    if changes.held_receipts:
-        db.executemany(
-            "INSERT OR REPLACE INTO held_receipt VALUES (?, ?, ?, ?)", changes.held_receipts
-        )
-    if changes.receipts_used:
-        db.executemany(
-            "DELETE FROM held_receipt WHERE carrier = ? AND message_id = ?", changes.receipts_used
-        )
+    sqlite_receipts.write(db, changes)
     for alarm in changes.effects.alarms:
         if alarm.begins:
             row = (alarm.code, alarm.subject, alarm.figures, changes.wall_ns)

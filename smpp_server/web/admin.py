@@ -27,6 +27,7 @@ from smpp_server.config_records import Config
 from smpp_server.masking import mask
 from smpp_server.web import BODY_LIMIT
 from smpp_server.web.cards import CARD_FIELDS, card_step
+from smpp_server.web.cdr import CDR_FIELDS, cdr_step
 from smpp_server.web.closings import CLOSING_FIELDS, closing_step
 
 log = Logger()
@@ -200,6 +201,15 @@ class Admin(Resource):
         self._known("carrier", step.carrier, self.house.config.rules.carriers)
         return self._told(self.house.ask("card", card=step))
 
+    def cdr(self, fields: Fields) -> object:
+        """One chunk of a reconciliation; what it came to."""
+        try:
+            step = cdr_step(fields)
+        except (KeyError, ValueError):
+            raise Refused(400, "This is no step of a reconciliation of this version.") from None
+        self._known("carrier", step.carrier, self.house.config.rules.carriers)
+        return self.house.ask("cdr", cdr=step).addCallback(_unless_sentence)
+
     def _link(self, fields: Fields) -> str:
         """The name of a link, "" for all."""
         name = fields.get("link", "")
@@ -230,6 +240,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/release": Route(b"POST", frozenset({"link"}), Admin.release),
     "/rates": Route(b"POST", frozenset(CARD_FIELDS), Admin.card),
     "/breaker": Route(b"POST", frozenset({"action"}), Admin.breaker),
+    "/reconcile": Route(b"POST", frozenset(CDR_FIELDS), Admin.cdr),
     "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
 }
 

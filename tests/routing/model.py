@@ -49,9 +49,17 @@ class Row:
         carrier, link = (flight.carrier, flight.link) if flight else ("", "")
         accounts = flight.accounts if flight else ""
         price, version = (flight.price_nanos, flight.rate_version) if flight else (0, 0)
-        bill = (flight.billed_nanos, flight.currency) if flight else (0, "")
-        row = (reply.id, self.state, carrier, link, reply.number, price, version, accounts)
-        return Stored(*row, reply.claim, *bill)
+        stored = Stored(
+            reply.id, self.state, carrier, link, reply.number, price, version, accounts, reply.claim
+        )
+        if flight is None:
+            return stored
+        return stored._replace(
+            billed_nanos=flight.billed_nanos,
+            currency=flight.currency,
+            submitted_ns=flight.submitted_ns,
+            exact=flight.exact,
+        )
 
 
 @dataclass
@@ -149,11 +157,26 @@ class Model:
             if row.message_id and row.flight is not None:
                 known.by_message[row.flight.carrier, row.message_id] = row.stored()
             if row.state is S.UNKNOWN:
-                known.unknown_of.setdefault(row.reply.claim, []).append(row.stored())
+                stored = row.stored()
+                known.unknown_of.setdefault(row.reply.claim, []).append(stored)
+                key = (stored.carrier, stored.reply_id & 0xFFFF)
+                known.unknown_by_reference.setdefault(key, []).append(stored)
             if seen.tick and row.flight is not None and row.state in (S.UNKNOWN, S.ACCEPTED):
                 age = self.unknown_ns if row.state is S.UNKNOWN else self.receipt_ns
                 if row.flight.submitted_ns <= now.wall_ns - age:
                     known.aged.append(row.stored())
+        if seen.tick:
+            known.overdue = [
+                (held, self._ids(held))
+                for held in self.held_receipts.values()
+                if held.message_id == held.lead and held.until_ns <= now.wall_ns
+            ]
+
+    def _ids(self, lead: HeldReceipt) -> tuple[str, ...]:
+        """Every id a held receipt stands under, that as it was written first."""
+        held = self.held_receipts.values()
+        others = [one.message_id for one in held if one.lead == lead.lead != one.message_id]
+        return (lead.lead, *others)
 
     def write(self, changes: Changes) -> None:
         """What `commit` does; a change that does not fit what is stored fails."""
@@ -187,13 +210,28 @@ class Model:
             if override is not None:
                 self.budgets[name] = override
         self.fees = {c: month for c, month in (self.fees | changes.fees).items() if month}
-        for held in changes.held_receipts:
-            self.held_receipts[held.carrier, held.message_id] = held
-        for used in changes.receipts_used:
-            del self.held_receipts[used]
+        self._write_receipts(changes)
         self.audit += changes.audit
         self.waiting, self.next_id = changes.waiting, changes.next_id
         self.wall_ns = changes.wall_ns
+
+    def _write_receipts(self, changes: Changes) -> None:
+        """A receipt stands under all its ids; one as it was written goes before a derived one."""
+        for held in changes.held_receipts:
+            key = (held.carrier, held.message_id)
+            there = self.held_receipts.get(key)
+            if there is None or (held.lead == held.message_id and there.lead != there.message_id):
+                self.held_receipts[key] = held
+        for carrier, lead in changes.receipts_used:
+            for key, held in list(self.held_receipts.items()):
+                if (held.carrier, held.lead) == (carrier, lead):
+                    del self.held_receipts[key]
+        for reply_id, price_nanos, billed_nanos in changes.corrected:
+            row = self.rows[reply_id]
+            assert row.flight is not None and not row.flight.exact
+            row.flight = row.flight._replace(
+                price_nanos=price_nanos, billed_nanos=billed_nanos, exact=True
+            )
 
     def _write_replies(self, changes: Changes) -> None:
         for reply in changes.waiting_new:

@@ -260,6 +260,31 @@ def test_one_id_in_two_radices_is_found_either_way(hexadecimal: str, decimal: st
             IdMatch.ZEROS,
             {"0aB", "0ab", "0AB", "ab", "AB", "000000ab", "000000AB", "00000000ab", "00000000AB"},
         ),
+        (
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            IdMatch.EXACT,
+            {"f47ac10b-58cc-4372-a567-0e02b2c3d479"},
+        ),
+        (
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            IdMatch.CASE,
+            {
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+                "f47ac10b58cc4372a5670e02b2c3d479",
+                "F47AC10B58CC4372A5670E02B2C3D479",
+            },
+        ),
+        (
+            "f47ac10b58cc4372a5670e02b2c3d479",
+            IdMatch.CASE,
+            {
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+                "f47ac10b58cc4372a5670e02b2c3d479",
+                "F47AC10B58CC4372A5670E02B2C3D479",
+            },
+        ),
         ("7", IdMatch.RADIX, {"7", "00000007", "0000000007"}),
         (
             "b7-g",

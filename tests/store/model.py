@@ -1,6 +1,6 @@
 """What a store must remember, as plain dicts: the model the contract is checked against."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +60,8 @@ class Row(NamedTuple):
             claim,
             flight.billed_nanos,
             flight.currency,
+            flight.submitted_ns,
+            flight.exact,
         )
 
 
@@ -137,9 +139,14 @@ class Model:
             if override is not None:
                 self.budgets[name] = override
         self.fees = {c: month for c, month in (self.fees | changes.fees).items() if month}
-        self.held.update({(r.carrier, r.message_id): r for r in changes.held_receipts})
+        for held in changes.held_receipts:
+            key = (held.carrier, held.message_id)
+            there = self.held.get(key)
+            if there is None or (held.lead == held.message_id and there.lead != there.message_id):
+                self.held[key] = held
         for used in changes.receipts_used:
-            self.held.pop(used, None)
+            for key in [k for k, one in self.held.items() if (one.carrier, one.lead) == used]:
+                del self.held[key]
         for alarm in changes.effects.alarms:
             key = (alarm.code, alarm.subject)
             (self.alarms.add if alarm.begins else self.alarms.discard)(key)
@@ -147,6 +154,20 @@ class Model:
             self.journal = (changes.journal.seq, changes.journal.digest)
         self.waiting, self.next_id = changes.waiting, changes.next_id
         self.wall_ns = changes.wall_ns
+
+    def check_overdue(self, found: Sequence[tuple[HeldReceipt, tuple[str, ...]]], now: Now) -> None:
+        """Receipts whose time to wait is over are found once each, under all their ids."""
+        groups: dict[tuple[str, str], set[str]] = {}
+        for one in self.held.values():
+            groups.setdefault((one.carrier, one.lead), set()).add(one.message_id)
+        over = {
+            (one.carrier, one.lead)
+            for one in self.held.values()
+            if one.until_ns <= now.wall_ns and one.lead == one.message_id
+        }
+        assert {(one.carrier, one.lead) for one, _ in found} == over
+        for one, ids in found:
+            assert ids[0] == one.lead and set(ids) == groups[one.carrier, one.lead]
 
     def of(self, *states: ReplyState) -> list[Row]:
         """Rows in these states, by id."""

@@ -28,6 +28,7 @@ from routing.standing import (
 from routing.throttle import SLOTS, Counter
 from smpp_server.store import Store, StoreFailed
 from smpp_server.store.sqlite import SqliteStore
+from smpp_server.store.sqlite_receipts import KEPT_NS
 from tests.store.model import AGES, CARRIERS, LANES, TRACKED, Model, seal, unseal
 
 Opener = Callable[[Path], Store]
@@ -227,15 +228,28 @@ class StoreMachine(RuleBasedStateMachine):
         changes.audit.append(("fund", "5"))
         self.commit(changes, posted)
 
-    @rule(carrier=st.sampled_from(CARRIERS), name=st.sampled_from("xy"), delivered=st.booleans())
-    def hold_receipt(self, carrier: str, name: str, delivered: bool) -> None:
-        held = HeldReceipt(carrier, name, delivered, self.wall_ns + 5)
-        self.commit(Changes(Standing(), held_receipts=[held]))
+    @rule(
+        carrier=st.sampled_from(CARRIERS),
+        names=st.permutations("xyz"),
+        delivered=st.booleans(),
+        claims=st.sampled_from((b"", b"c" * 16)),
+        reference=st.sampled_from((-1, 7)),
+    )
+    def hold_receipt(
+        self, carrier: str, names: list[str], delivered: bool, claims: bytes, reference: int
+    ) -> None:
+        """Under two ids it may mean."""
+        what = (names[0], self.wall_ns, "relou", claims, reference)
+        held = [
+            HeldReceipt(carrier, name, delivered, self.wall_ns + 5, *what) for name in names[:2]
+        ]
+        self.commit(Changes(Standing(), held_receipts=held))
 
     @rule(data=st.data())
     def use_receipt(self, data: st.DataObject) -> None:
         if self.model.held:
-            used = data.draw(st.sampled_from(sorted(self.model.held)))
+            one = data.draw(st.sampled_from(sorted(self.model.held)))
+            used = (one[0], self.model.held[one].lead)
             self.commit(Changes(Standing(), receipts_used=[used]))
 
     @rule(code=st.sampled_from("pq"))
@@ -275,7 +289,7 @@ class StoreMachine(RuleBasedStateMachine):
         }
         claims = set(over)
         ended = {i for i, row in model.replies.items() if 0 < row.ended <= wall - AGES.reconcile_ns}
-        held = {key for key, receipt in model.held.items() if receipt.until_ns <= wall}
+        held = {key for key, receipt in model.held.items() if receipt.until_ns <= wall - KEPT_NS}
         again = self.store.tidy(wall, AGES, limit)
         known = self.store.begin(model.all_keys(), {}, self.now(), AGES, unseal)
         self.store.rollback()
@@ -350,6 +364,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert known.by_message == model.by_message()
         assert known.unknown_of == model.unknown_of(model.all_keys().unknown)
         assert known.held_receipts == model.held
+        model.check_overdue(known.overdue, self.now())
         assert {stored.reply_id for stored in known.aged} == model.aged(self.now())
         assert {reply.id for reply in known.too_old} == model.too_old(self.now())
         assert set(known.stopped) == model.stopped()

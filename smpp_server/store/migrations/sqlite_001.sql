@@ -102,8 +102,15 @@ CREATE TABLE held_receipt (
     message_id TEXT NOT NULL,
     delivered  INTEGER NOT NULL,
     until      INTEGER NOT NULL,
+    lead       TEXT NOT NULL,     -- the id as it was written: its rows go together
+    at         INTEGER NOT NULL,
+    number     TEXT NOT NULL,
+    claims     BLOB NOT NULL,     -- pseudonyms, 16 octets each
+    reference  INTEGER NOT NULL,  -- user_message_reference, -1 for none
     PRIMARY KEY (carrier, message_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX held_receipt_lead ON held_receipt (carrier, lead);
+CREATE INDEX held_receipt_until ON held_receipt (until);
 
 CREATE TABLE alarm (
     id      INTEGER PRIMARY KEY,
