@@ -7,7 +7,15 @@ from typing import Any
 from routing.records import Lane, Now, Reply
 from routing.standing import Claim, HeldReceipt, Hold, Known
 from routing.throttle import from_octets
-from smpp_server.store import Ages, Keys, Unseal, sqlite_guard, sqlite_money, sqlite_rates
+from smpp_server.store import (
+    Ages,
+    Keys,
+    Unseal,
+    sqlite_guard,
+    sqlite_jobs,
+    sqlite_money,
+    sqlite_rates,
+)
 from smpp_server.store import sqlite_rows as sql
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
@@ -69,6 +77,7 @@ def read(
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     sqlite_guard.read(db, known, keys)
     sqlite_guard.read_breaker(db, known)
+    sqlite_jobs.read(db, known, keys)
     _read_fates(db, known, keys)
     if keys.cards:
         known.drafts = sqlite_rates.drafts(db)
