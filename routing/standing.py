@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from routing.breaker import Figures, Kept
 from routing.budget import Override
+from routing.commands import CardStep, Closing, Command, Edge
 from routing.fates import Fates
 from routing.guards import GuardRow
 from routing.ledger import JournalRow
-from routing.rate_rows import Row
 from routing.records import (
     AckRef,
     Contact,
@@ -25,7 +25,6 @@ from routing.records import (
     Reply,
     ReplyKind,
     ReplyState,
-    SenderKeys,
     Submit,
 )
 from routing.route import Track
@@ -33,6 +32,7 @@ from routing.throttle import SECOND_NS, Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
 SWEPT_MOST = 1000  # waiting replies that one turn looks through
+LOOKED_MOST = 1000  # replies that a job looks through in one turn
 NO_FIGURES, NOT_KEPT = Figures(), Kept()
 FULL = 1000  # permille of a configured TPS
 ALL = "*"  # the scope of a hold that stops every release
@@ -116,6 +116,24 @@ class Sweep(NamedTuple):
     after_id: int  # ... and is this
 
 
+class Job(NamedTuple):
+    """Replies that an operator's order looks through; one order at a time, oldest first."""
+
+    id: int
+    what: str  # "cancel" or "forget"
+    number: str  # of this number of ours ...
+    campaign: str  # ... and this campaign alone; "": of all
+    until_id: int  # later replies are not looked at
+    began_ns: int
+    left_too: int = 0  # 1: what waits is done, those accepted or in doubt are looked at
+    at_ns: int = 0  # the last one looked at was made, or submitted, then ...
+    after_id: int = 0  # ... and is this
+    looked: int = 0
+    cancelled: int = 0
+    cleared: int = 0  # had left: they are nobody's now
+    ended_ns: int = 0  # 0: it runs, or waits for another
+
+
 class Attack(NamedTuple):
     """The breaker as an operator sees it."""
 
@@ -190,85 +208,9 @@ class Seen:
     contacts: list[Contact] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
-    commands: list["Command"] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     tick: bool = False  # housekeeping is due
     loads: dict[str, int] = field(default_factory=dict)  # carrier → congestion_state it told
-
-
-class CardStep(NamedTuple):
-    """One step of taking over a rate card: "begin", then "rows" as often as needed, then "valid".
-
-    Until its last step is stored a card is a draft that no price comes from.
-    """
-
-    what: str
-    carrier: str
-    digest: str  # SHA-256 of the file, in hex
-    version: int = 0
-    currency: str = ""
-    place: int = 0  # how many rows came before; with "valid", how many there must be
-    rows: tuple[Row, ...] = ()
-    fault: str = ""  # why it cannot become valid, found before the decision
-
-
-class Closing(NamedTuple):
-    """The end of a month's books, and where the chain of the journal goes on."""
-
-    month: str
-    seq: int  # the month's last journal row ...
-    digest: bytes  # ... and its digest
-    rows: int  # since the closing before
-    sums: str  # "account nanos" joined by ";"
-    reserved: str  # "reply id nanos" of what was in flight, joined by ";"
-    at_ns: int = 0
-    dropped: bool = False  # its rows were exported and may be deleted
-    until_ns: int = 0  # wall time at which the month ended; only while it is being closed
-
-
-class Edge(NamedTuple):
-    """The journal around the row that is to be a month's last one."""
-
-    digest: bytes
-    at_ns: int
-    next_at_ns: int  # 0 when it is the last of all
-    closed: Closing | None  # the last month that was closed
-
-
-class CdrRow(NamedTuple):
-    """One line of a carrier's CDR, or one reply it is about."""
-
-    message_id: str = ""
-    at_ns: int = 0
-    source: str = ""  # as the carrier writes our number; in memory only, as all of this
-    destination: str = ""
-    number: str = ""  # name of our number
-    keys: SenderKeys | None = None  # of the destination
-    reply_id: int = 0
-    nanos: int = 0  # what was billed, of the carrier's currency
-
-
-class CdrStep(NamedTuple):
-    """One chunk of a reconciliation: "billed", "not billed" or "corrected"."""
-
-    what: str
-    carrier: str
-    rows: tuple[CdrRow, ...]
-
-
-class Command(NamedTuple):
-    """What an operator asked for; `ticket` finds the one who waits for the answer."""
-
-    ticket: int
-    name: (
-        str  # fund, fee, budget, budget-lift, budget-reset, close, hold, release, accept-clock ...
-    )
-    text: str = ""  # scope of a hold or release; carrier of a fee; name of a budget
-    nanos: int = 0
-    contact: Contact | None = None  # for explain
-    card: CardStep | None = None  # for card
-    note: str = ""  # what the books remember of a donation or a fee
-    closing: Closing | None = None  # for close
-    cdr: CdrStep | None = None  # for cdr
 
 
 @dataclass(slots=True)
@@ -277,6 +219,7 @@ class Known:
 
     claims: dict[ClaimKey, Claim] = field(default_factory=dict)
     optouts: set[bytes] = field(default_factory=set)
+    by_hand: set[bytes] = field(default_factory=set)  # those of them an operator entered
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: dict[bytes, GuardRow] = field(default_factory=dict)  # of senders and ranges
@@ -284,6 +227,11 @@ class Known:
     breaker: Kept = NOT_KEPT
     sweep: Sweep | None = None
     swept: list[Reply] = field(default_factory=list)  # its next replies
+    jobs: list[Job] = field(default_factory=list)  # oldest first, some that ended too
+    job_persons: set[bytes] = field(default_factory=set)  # whom the running one forgets
+    job_waiting: list[Reply] = field(default_factory=list)  # its next replies that wait ...
+    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # ... or had left:
+    # (when submitted, reply id, claim)
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP
@@ -305,6 +253,10 @@ class Known:
     journal_digest: bytes = bytes(32)
     last_wall_ns: int = 0
     epoch: int = 1
+
+    def running(self) -> Job | None:
+        """The job that is worked now."""
+        return next((job for job in self.jobs if not job.ended_ns), None)
 
 
 class Returned(NamedTuple):
@@ -369,13 +321,18 @@ class Changes:
     claims_dropped: list[ClaimKey] = field(default_factory=list)
     claims_moved: list[tuple[bytes, int]] = field(default_factory=list)  # new pseudonym, reply
     claims_freed: list[tuple[bytes, str, int]] = field(default_factory=list)  # + reply id
-    optouts: list[bytes] = field(default_factory=list)
+    optouts: list[bytes] = field(default_factory=list)  # by their own word
+    by_hand: dict[bytes, bool] = field(default_factory=dict)  # opt-outs entered, or taken back
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: list[GuardRow] = field(default_factory=list)
     breaker: Kept = NOT_KEPT
     sweep: Sweep | None = None  # None: as it was
     sweep_over: bool = False
+    guards_dropped: list[int] = field(default_factory=list)  # keys of rows
+    jobs: list[Job] = field(default_factory=list)  # begun or worked
+    job_persons: list[tuple[int, bytes]] = field(default_factory=list)  # job id, pseudonym
+    cleared: list[int] = field(default_factory=list)  # replies whose pseudonyms go
     attack: Attack | None = None  # None: there is no breaker
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from routing.standing import AlarmChange, Command
+from routing.commands import Command
+from routing.standing import AlarmChange
 from smpp_server.smpp import happenings
 
 

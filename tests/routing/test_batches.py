@@ -108,8 +108,13 @@ def forget(story: Story, stopped: set[int]) -> None:
 
 @given(SHAPES, CONTACTS, CONTACTS)
 def test_contacts(shape: dict[str, Any], before: list[str], lines: list[str]) -> None:
-    """Whoever texts and stops in whatever order, waiting or due at once."""
+    """Whoever texts and stops in whatever order, waiting or due at once.
+
+    Of several stored replies a STOP cancels the last; the others are cancelled when they fall due.
+    """
     assume("max_waiting" not in shape or (shape["delay_min"] and not shape.get("confirm_stop")))
+    if shape.get("max_replies", 1) > 1:
+        before, lines = ([one for one in told if "stops" not in one] for told in (before, lines))
     at_once, one_by_one = world(shape, *before), world(shape, *before)
     batch = contacts_of(at_once, lines)
     full = len(at_once.turn(contacts=batch).effects.full)

@@ -13,7 +13,7 @@ from routing.ledger import Entry, LedgerError
 from routing.rate_card import RateCard, parse_rows
 from routing.records import OutcomeKind, ReceiptKind
 from tests.routing.plays import play
-from tests.routing.worlds import DAY_NS, MIDNIGHT, World, outcome
+from tests.routing.worlds import DAY_NS, MIDNIGHT, MINUTE_NS, World, outcome
 
 USD = (Conversion(0, 92, 100), Conversion(MIDNIGHT + DAY_NS, 3, 7))
 
@@ -156,6 +156,8 @@ def test_undelivered_after_an_unknown_outcome(tariff: dict[str, list[str]], sett
     books.turn(contacts=[books.contact("+33612340001")])
     books.turn(outcomes=[outcome(1, OutcomeKind.NO_ANSWER)])
     books.turn(receipts=[books.receipt("33612340001", ReceiptKind.FAILED)])
+    books.until(books.true_ns + 5 * MINUTE_NS)  # no response comes for it
+    books.turn(tick=True)
     assert books.state("0001").name == "FAILED"
     assert books.store.balances.get("settled", 0) == settled
     assert books.store.balances["reserved"] == 0

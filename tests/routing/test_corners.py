@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from routing import ledger, settle, throttle
 from routing.answer import answer
+from routing.commands import Command
 from routing.draft import Draft
 from routing.explain import explain
 from routing.policy import trust
@@ -21,7 +22,7 @@ from routing.records import (
 )
 from routing.release import release
 from routing.reply import OURS, PEERS, TABLE, ReplyError, ReplyEvent, diagram, move
-from routing.standing import ALL, Claim, Command, Hold, Known, Park, Pause, Seen, Standing, Stored
+from routing.standing import ALL, Claim, Hold, Known, Park, Pause, Seen, Standing, Stored
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.worlds import World, outcome
 
@@ -106,9 +107,20 @@ def test_explain_says_what_would_happen_and_changes_nothing() -> None:
     assert said(holds={ALL: Hold("operator", 0)})["held"] == "operator"
     assert said(holds={"main": Hold("account", 0)})["answered"]
     assert said(fault="the clock went back")["held"] == "the clock went back"
+    assert (shown["text"], shown["segments"]) == ("fr.1", 1)
     silent = said(world.contact("38200"))
     assert (silent["answered"], silent["why"]) == (False, "short code")
     assert world.store.balances == before
+
+
+def test_explain_shows_the_text_and_the_price_of_the_next_reply() -> None:
+    world = World(max_replies=2, stages=(3,))
+    contact = world.contact("+33612340001")
+    world.turn(contacts=[contact])
+    known = world.known(Seen(contacts=[contact]))
+    args = (known, world.standing, world.rules, world.rates, world.facts(), world.now())
+    said = explain(contact, *args)
+    assert (said["text"], said["segments"], said["price_nanos"]) == ("fr.2", 3, 150_000_000)
 
 
 @pytest.mark.parametrize(
