@@ -21,8 +21,8 @@ LEVELS = {
     2: "routing.rate_card routing.rate_rows routing.rate_changes, routing.throttle, routing.ledger,"
     "routing.breaker, routing.reply,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
-    3: "routing.budget routing.route, routing.fates, routing.capacity, routing.commands, routing.guards,"
-    "smpp.session smpp.happenings smpp.answers",
+    3: "routing.budget routing.route, routing.fates, routing.capacity, routing.commands,"
+    "routing.guards, smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events, smsc_receipts smsc_noise smsc_chance,"
     "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
