@@ -56,6 +56,8 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
     keys = contact.keys
     assert keys is not None, "a contact without a silence has keys"
     if keys.optout in draft.known.optouts or keys.optout in draft.opted_out:
+        if contact.stop:
+            draft.changes.optouts.append(keys.optout)  # one made by hand is their own from now on
         return Silence.OPTED_OUT
     number = draft.rules.numbers[contact.number]
     if contact.stop:
@@ -84,7 +86,8 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
             return silence
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
-    segments, nanos = _cost(draft, number.text_id)
+    text_id = number.text_id(claim.replies if claim else 0)
+    segments, nanos = _cost(draft, text_id)
     breaker, before = draft.breaker, found is not None and found[1].replies > 0
     silence = breaker.refuses(contact, before) if breaker is not None and breaker.step else None
     limit = None if silence else draft.guards.admit(contact, one_only, counted, segments, nanos)
@@ -92,7 +95,7 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
         breaker.asked(contact, nanos, before, limit is not None)
     silence = silence or limit
     if silence is None:
-        _answer(draft, contact, keys, number, found, claim)
+        _answer(draft, contact, keys, number, text_id, found, claim)
     return silence
 
 
@@ -127,6 +130,7 @@ def _answer(
     contact: Contact,
     keys: SenderKeys,
     number: OurNumber,
+    text_id: str,
     found: tuple[ClaimKey, Claim] | None,
     claim: Claim | None,
 ) -> None:
@@ -140,7 +144,7 @@ def _answer(
         offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
         spread = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
         due = max(now, due + spread)
-    reply_id = _new_reply(draft, contact, keys, number, ReplyKind.REPLY, number.text_id, due)
+    reply_id = _new_reply(draft, contact, keys, number, ReplyKind.REPLY, text_id, due)
     if claim is None:
         new = Claim(draft.known.epoch, 1, now, 1, reply_id)
     else:

@@ -261,11 +261,15 @@ class OurNumber:
     name: str
     msisdn: str  # E.164 digits without "+", or a short code
     campaign: str
-    text_id: str
+    text_ids: tuple[str, ...]  # of the first reply to a sender, the second ...; the last repeats
     stop_text_id: str  # "" when no confirmation is configured
     links: tuple[str, ...]  # links that may send from it, in order of preference
     limits: Limits
     inbound_nanos: int  # price of one inbound text where no rate card tells one
+
+    def text_id(self, replies: int) -> str:
+        """The text for a sender who has had `replies` replies in the period of their claim."""
+        return self.text_ids[min(replies, len(self.text_ids) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def _look_again(draft: Draft, reply: Reply) -> tuple[Reply, str]:
     if text is None:
         number = draft.rules.numbers[reply.number]
         first = reply.kind is ReplyKind.REPLY
-        text = draft.rules.texts.get(number.text_id if first else number.stop_text_id)
+        text = draft.rules.texts.get(number.text_ids[0] if first else number.stop_text_id)
         if text is None:
             return reply, "no text"
     if (text.text_id, text.segments) != (reply.text_id, reply.segments):

@@ -24,7 +24,7 @@ from smpp_server.config_checks import (
     delay_s,
     spread_s,
     stop_text_of,
-    text_of,
+    texts_of,
 )
 from smpp_server.config_model import (
     BudgetTable,
@@ -250,7 +250,7 @@ def _number(file: ServerFile, name: str) -> OurNumber:
         name=name,
         msisdn=table.msisdn,
         campaign=table.campaign,
-        text_id=text_of(file, name),
+        text_ids=texts_of(file, name),
         stop_text_id=stop_text_of(file, name),
         links=tuple(table.links),
         limits=_limits(table),

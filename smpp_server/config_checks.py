@@ -227,27 +227,55 @@ def _number_text(sight: Sight, name: str) -> Iterator[Fault]:
     if sight.texts is None:
         return
     number = sight.file.number[name]
-    text_id = text_of(sight.file, name)
-    text = sight.texts.get(text_id)
-    if text is None:
-        yield _unknown(sight, ("number", name, "text"), "text", text_id, sight.texts)
-    elif text.segments > 1:
-        for link in number.links:
-            if link in sight.file.link and sight.file.link[link].long_text == "refuse":
-                says = (
-                    f'{text_id} costs {text.segments} segments and link "{link}" takes one: '
-                    'shorten it, or set long_text = "message_payload" there'
-                )
-                yield sight.fault("number", name, "text", says=says)
+    where = _texts_key(sight.file, name)
+    for text_id in texts_of(sight.file, name):
+        text = sight.texts.get(text_id)
+        if text is None:
+            yield _unknown(sight, where, "text", text_id, sight.texts)
+        elif text.segments > 1:
+            for link in number.links:
+                if link in sight.file.link and sight.file.link[link].long_text == "refuse":
+                    says = (
+                        f'{text_id} costs {text.segments} segments and link "{link}" takes one: '
+                        'shorten it, or set long_text = "message_payload" there'
+                    )
+                    yield sight.fault(*where, says=says)
+    yield from _stages(sight, name, where)
     stop_id = stop_text_of(sight.file, name)
     if stop_id and stop_id not in sight.texts:
         yield _unknown(sight, ("number", name, "language"), "text", stop_id, ())
 
 
-def text_of(file: ServerFile, number: str) -> str:
-    """The id of the text a number answers with."""
+def _stages(sight: Sight, name: str, where: tuple[str, str, str]) -> Iterator[Fault]:
+    """Every reply a sender may get has a text, or it is said in words that the last repeats."""
+    number = sight.file.number[name]
+    if number.text and number.texts:
+        yield sight.fault(*where, says="text and texts are the same thing; keep one")
+    campaign, stages = sight.file.campaign.get(number.campaign), len(texts_of(sight.file, name))
+    if campaign and campaign.max_replies > stages and campaign.after_last_text == "silence":
+        texts = "1 text is" if stages == 1 else f"{stages} texts are"
+        says = (
+            f'is above the number of texts: {texts} written for number "{name}". Lower it, write'
+            ' more texts, or set after_last_text = "repeat the last text"'
+        )
+        yield sight.fault("campaign", number.campaign, "max_replies", says=says)
+
+
+def texts_of(file: ServerFile, number: str) -> tuple[str, ...]:
+    """Ids of the texts a number answers with: the first reply to a sender, the second ..."""
     table = file.number[number]
-    return table.text or f"{table.language}.N"
+    campaign = file.campaign.get(table.campaign)
+    written = table.texts or ([table.text] if table.text else campaign.texts if campaign else [])
+    return tuple(written) or (f"{table.language}.N",)
+
+
+def _texts_key(file: ServerFile, number: str) -> tuple[str, str, str]:
+    """Where the texts of a number are written, or would be."""
+    table = file.number[number]
+    campaign = file.campaign.get(table.campaign)
+    if campaign and campaign.texts and not (table.text or table.texts):
+        return "campaign", table.campaign, "texts"
+    return "number", number, "texts" if table.texts else "text"
 
 
 def stop_text_of(file: ServerFile, number: str) -> str:

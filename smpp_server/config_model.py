@@ -181,6 +181,8 @@ class CampaignTable(BudgetTable):
     spread_s: Limit | None = None
     claim_days: Days = 7
     max_replies: Count = 1
+    texts: list[str] = []  # []: the text N of each number's language
+    after_last_text: Literal["silence", "repeat the last text"] = "silence"
     reply_max_age_h: Count = 24
     countries: list[Country] = ["FR"]
     confirm_stop: bool = False
@@ -209,7 +211,8 @@ class NumberTable(LimitTable, BudgetTable):
     msisdn: Annotated[str, Field(pattern=MSISDN)]
     campaign: str = "default"
     language: Annotated[str, Field(pattern=LANGUAGE)] = "fr"
-    text: str = ""  # "": the text N of the language
+    text: str = ""  # "": those of its campaign
+    texts: list[str] = []
     links: Annotated[list[str], Field(min_length=1)]
     source: SourceTable | None = None
 

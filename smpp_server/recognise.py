@@ -120,8 +120,9 @@ class Recogniser:
             for name, source in link.sources.items()
         }
         self._own_octets = _own_octets(rules.texts)
-        used = sorted({t for n in rules.numbers.values() for t in (n.text_id, n.stop_text_id) if t})
-        own = [rules.texts[text_id].words for text_id in used]
+        numbers = rules.numbers.values()
+        used = {text_id for n in numbers for text_id in (*n.text_ids, n.stop_text_id) if text_id}
+        own = [rules.texts[text_id].words for text_id in sorted(used)]
         echoes = [words[:ECHO_LETTERS] for words in own if len(words) >= ECHO_LEAST]
         self._echoes = Phrases(echoes)
         self._machines = Phrases([*echoes, *rules.robot_words])

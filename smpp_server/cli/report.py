@@ -77,7 +77,7 @@ def _texts(config: Config, prices: Dearest) -> list[tuple[str, ...]]:
     rows = []
     rules = config.rules
     for number in rules.numbers.values():
-        for text_id in filter(None, (number.text_id, number.stop_text_id)):
+        for text_id in filter(None, (*number.text_ids, number.stop_text_id)):
             text = rules.texts[text_id]
             units = count(text.words).units
             costs = [
@@ -106,7 +106,7 @@ def _capacity(config: Config, prices: Dearest) -> Iterable[tuple[str, ...]]:
     """Replies an hour and a day: what the caps allow, and what the day's budget pays for."""
     rules = config.rules
     for number in rules.numbers.values():
-        segments = rules.texts[number.text_id].segments
+        segments = max(rules.texts[text_id].segments for text_id in number.text_ids)
         most = capacity(rules, number)
         said = [
             f"{cap // segments:,} replies {period}" if cap else f"no cap {period}"

@@ -61,6 +61,7 @@ class Shape:
     conversions: Mapping[str, tuple[Conversion, ...]] = field(default_factory=dict)
     untracked: Sequence[str] = ()  # carriers that are asked for no receipts
     segments: int = 1
+    stages: Sequence[int] = ()  # segments of the second text, of the third ...
     guards: GuardRules = NO_GUARDS
     breaker: BreakerRules | None = None
     countries: tuple[str, ...] = ("FR",)
@@ -122,7 +123,7 @@ def rules_of(shape: Shape) -> Rules:
                 name,
                 str(int(OURS) + index),
                 called[name],
-                "fr.1",
+                ("fr.1", *(f"fr.{nth}" for nth, _ in enumerate(shape.stages, 2))),
                 "fr.stop" if shape.confirm_stop else "",
                 ways,
                 limits.get(f"number/{name}", none),
@@ -145,6 +146,10 @@ def rules_of(shape: Shape) -> Rules:
         texts={
             "fr.1": ReplyText("fr.1", "fr", "words", 0, shape.segments),
             "fr.stop": ReplyText("fr.stop", "fr", "stop words", 0, 1),
+        }
+        | {
+            f"fr.{nth}": ReplyText(f"fr.{nth}", "fr", f"words {nth}", 0, segments)
+            for nth, segments in enumerate(shape.stages, 2)
         },
         plan=PLAN,
         money=MoneyRules(

@@ -257,7 +257,7 @@ def test_texts_that_changed_while_a_reply_waited() -> None:
     world.rules = replace(world.rules, texts={"fr.1": replace(longer, segments=2)})
     play(world, "11:00  - → sends 0001")
     assert world.store.balances["settled"] == 100_000_000
-    number = replace(world.rules.numbers["relou"], text_id="fr.2")
+    number = replace(world.rules.numbers["relou"], text_ids=("fr.2",))
     new = {"fr.2": replace(longer, text_id="fr.2")}
     world.rules = replace(world.rules, texts=new, numbers={"relou": number})
     play(world, "11:10  - → sends 0002")

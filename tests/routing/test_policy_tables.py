@@ -36,6 +36,54 @@ def test_two_replies_a_period_where_two_are_allowed() -> None:
     )
 
 
+STAGES = """
+    10:00    +33612340001 texts → sends 0001
+    10:01    +33612340001 texts → sends 0001
+    10:02    +33612340001 texts → sends 0001
+    10:03    +33612340001 texts → silent: replied already
+    7d10:00  +33612340001 texts → sends 0001
+    """
+
+
+def test_each_reply_of_a_claim_has_its_own_text_and_price() -> None:
+    """Texts of 1, 2 and 3 segments at 0.05; the new period begins with the first text."""
+    world = World(max_replies=3, stages=(2, 3))
+    play(world, STAGES)
+    said = [(row.reply.text_id, row.flight.price_nanos) for row in world.store.rows.values()]
+    assert said == [
+        ("fr.1", 50_000_000),
+        ("fr.2", 100_000_000),
+        ("fr.3", 150_000_000),
+        ("fr.1", 50_000_000),
+    ]
+    assert world.store.balances["settled"] == 350_000_000
+
+
+def test_the_last_text_repeats() -> None:
+    world = World(max_replies=3, stages=(2,))
+    play(world, STAGES)
+    assert [row.reply.text_id for row in world.store.rows.values()] == [
+        "fr.1", "fr.2", "fr.2", "fr.1",
+    ]  # fmt: skip
+
+
+def test_a_reply_that_was_cancelled_gives_its_text_back() -> None:
+    """Too old to leave: the next reply has the text that nobody has read."""
+    world = World(max_replies=2, stages=(2,), max_age_h=1)
+    play(
+        world,
+        """
+        10:00  +33612340001 texts → sends 0001
+        10:01  main is down       → -
+        10:02  +33612340001 texts → waits until 10:02
+        11:30  tick               → cancelled 0001: too old
+        11:31  main is up         → -
+        11:32  +33612340001 texts → sends 0001
+        """,
+    )
+    assert [row.reply.text_id for row in world.store.rows.values()] == ["fr.1", "fr.2", "fr.2"]
+
+
 def test_our_numbers_of_one_campaign_share_the_claim() -> None:
     ways = ("main",)
     play(

@@ -32,7 +32,7 @@ def test_the_example_answers_the_simulator() -> None:
     assert (link.host, link.port, link.interface_version) == ("127.0.0.1", 2775, 0x34)
     assert link.sources == {"main": Source("33644649021", 1, 1)}
     assert config.rules.campaigns["default"].delay_ns == 60 * 60_000_000_000
-    assert config.rules.numbers["main"].text_id == "fr.N"
+    assert config.rules.numbers["main"].text_ids == ("fr.N",)
     assert config.rules.money.budgets == {"day": 20_000_000_000}
     assert config.server.state_dir == conf_dir() / "state"
     assert config.warnings == ()
@@ -256,3 +256,68 @@ def test_the_installed_package_has_its_own_files(
     assert conf_dir() == tmp_path.parent / "conf"
     (tmp_path / "conf").mkdir()
     assert conf_dir() == tmp_path / "conf"
+
+
+STAGES = """\
+stop_words = ["STOP"]
+[text.fr.N]
+words = "Non."
+[text.fr.A]
+words = "Toujours non."
+"""
+
+
+@pytest.mark.parametrize(
+    ("campaign", "number", "texts"),
+    [
+        ("", "", ("fr.N",)),
+        ("", 'text = "fr.A"', ("fr.A",)),
+        ('texts = ["fr.N", "fr.A"]\nmax_replies = 2', "", ("fr.N", "fr.A")),
+        ('texts = ["fr.N", "fr.A"]', 'text = "fr.A"', ("fr.A",)),
+        ("max_replies = 2", 'texts = ["fr.A", "fr.N"]', ("fr.A", "fr.N")),
+        ('max_replies = 9\nafter_last_text = "repeat the last text"', "", ("fr.N",)),
+    ],
+)
+def test_the_texts_of_the_replies_of_a_claim(
+    tmp_path: Path, campaign: str, number: str, texts: tuple[str, ...]
+) -> None:
+    text = changed("delay_min = 60", f"delay_min = 60\n{campaign}")
+    text = text.replace('links = ["main"]', f'links = ["main"]\n{number}')
+    assert load(write(tmp_path, text, STAGES)).rules.numbers["main"].text_ids == texts
+
+
+@pytest.mark.parametrize(
+    ("campaign", "number", "fault"),
+    [
+        (
+            "max_replies = 2",
+            "",
+            "server.toml:7: campaign.default.max_replies: is above the number of texts: 1 text is"
+            ' written for number "main". Lower it, write more texts, or set after_last_text ='
+            ' "repeat the last text"',
+        ),
+        (
+            'max_replies = 3\ntexts = ["fr.N", "fr.A"]',
+            "",
+            "server.toml:7: campaign.default.max_replies: is above the number of texts: 2 texts"
+            ' are written for number "main". Lower it, write more texts, or set after_last_text ='
+            ' "repeat the last text"',
+        ),
+        (
+            'texts = ["fr.B"]',
+            "",
+            'server.toml:7: campaign.default.texts: there is no text "fr.B", did you mean "fr.A"?',
+        ),
+        (
+            "",
+            'text = "fr.N"\ntexts = ["fr.A"]',
+            "server.toml:13: number.main.texts: text and texts are the same thing; keep one",
+        ),
+    ],
+)
+def test_texts_that_do_not_suffice_are_refused(
+    tmp_path: Path, campaign: str, number: str, fault: str
+) -> None:
+    text = changed("delay_min = 60", f"delay_min = 60\n{campaign}")
+    text = text.replace('links = ["main"]', f'links = ["main"]\n{number}')
+    assert complaints(write(tmp_path, text, STAGES)) == [fault]

@@ -69,7 +69,8 @@ def test_rows_that_count_nothing_any_more_are_deleted(tmp_path: Path) -> None:
 
 def test_a_loop_is_seen_through_the_store(tmp_path: Path) -> None:
     """The replies left in earlier turns: when, is asked of their rows."""
-    server = bench(tmp_path, ("claim_days = 7", "claim_days = 7\nmax_replies = 9"))
+    nine = 'claim_days = 7\nmax_replies = 9\nafter_last_text = "repeat the last text"'
+    server = bench(tmp_path, ("claim_days = 7", nine))
     for _ in range(4):
         server.run(server.accepted(server.run(server.texts("33612340001"))))
     assert len(server.states()) == 3
