@@ -6,7 +6,7 @@ as n batches of one.
 
 from collections.abc import Mapping, Sequence
 
-from routing import attack, fees
+from routing import attack, fees, orders
 from routing.answer import answer
 from routing.budget import FUNDS
 from routing.budgets import SETTING, set_budget
@@ -21,7 +21,7 @@ from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
 from routing.release import release
 from routing.settle import close_aged, settle
-from routing.standing import ALL, FULL, Changes, Command, Known, Seen, Standing
+from routing.standing import ABOUT_A_PERSON, ALL, FULL, Changes, Command, Known, Seen, Standing
 from routing.throttle import HOUR_NS, SECOND_NS, Bucket, refill
 
 STEP_BACK_NS = 60 * SECOND_NS  # what time keeping daemons correct: time stands still meanwhile
@@ -41,12 +41,14 @@ def decide(
     """Everything one turn changes and sends. Changes nothing it is given."""
     draft = Draft(known, standing, rules, rates, links, now)
     draft.open_day()
+    orders.prepare(draft)
     for command in seen.commands:
         draft.changes.effects.answers[command.ticket] = _obey(draft, command)
     recover(draft)
     if seen.loads:
         heed(draft, seen.loads)
     settle(draft, seen.outcomes)
+    orders.end_returned(draft)
     note(draft, seen.receipts)
     attack.judge(draft)
     answer(draft, seen.contacts)
@@ -59,6 +61,7 @@ def decide(
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
     attack.sweep(draft)
+    orders.work(draft)
     release(draft)
     return draft.close()
 
@@ -156,6 +159,8 @@ def _obey(draft: Draft, command: Command) -> object:
         draft.changes.audit.append((name, scope))
     elif name == "card" and command.card is not None:
         return take_card(draft, command.card)
+    elif name == "cancel" or name in ABOUT_A_PERSON:
+        return orders.obey(draft, command)
     elif name in ("breaker-hold", "breaker-release"):
         return attack.obey(draft, name)
     elif name == "cdr" and command.cdr is not None:

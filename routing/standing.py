@@ -33,6 +33,8 @@ from routing.throttle import SECOND_NS, Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
 SWEPT_MOST = 1000  # waiting replies that one turn looks through
+LOOKED_MOST = 1000  # replies that a job looks through in one turn
+ABOUT_A_PERSON = frozenset(("optout", "optout-undo", "forget"))  # commands that name a number
 NO_FIGURES, NOT_KEPT = Figures(), Kept()
 FULL = 1000  # permille of a configured TPS
 ALL = "*"  # the scope of a hold that stops every release
@@ -114,6 +116,24 @@ class Sweep(NamedTuple):
     until_id: int  # later replies are not looked at
     at_ns: int  # the last one looked at was made then ...
     after_id: int  # ... and is this
+
+
+class Job(NamedTuple):
+    """Replies that an operator's order looks through; one order at a time, oldest first."""
+
+    id: int
+    what: str  # "cancel" or "forget"
+    number: str  # of this number of ours ...
+    campaign: str  # ... and this campaign alone; "": of all
+    until_id: int  # later replies are not looked at
+    began_ns: int
+    left_too: int = 0  # 1: what waits is done, those accepted or in doubt are looked at
+    at_ns: int = 0  # the last one looked at was made, or submitted, then ...
+    after_id: int = 0  # ... and is this
+    looked: int = 0
+    cancelled: int = 0
+    cleared: int = 0  # had left: they are nobody's now
+    ended_ns: int = 0  # 0: it runs, or waits for another
 
 
 class Attack(NamedTuple):
@@ -259,16 +279,16 @@ class Command(NamedTuple):
     """What an operator asked for; `ticket` finds the one who waits for the answer."""
 
     ticket: int
-    name: (
-        str  # fund, fee, budget, budget-lift, budget-reset, close, hold, release, accept-clock ...
-    )
-    text: str = ""  # scope of a hold or release; carrier of a fee; name of a budget
+    name: str  # fund, fee, budget, close, hold, release, cancel, accept-clock, ABOUT_A_PERSON ...
+    text: str = ""  # scope of a hold; carrier of a fee; name of a budget; for cancel our number
     nanos: int = 0
     contact: Contact | None = None  # for explain
     card: CardStep | None = None  # for card
     note: str = ""  # what the books remember of a donation or a fee
     closing: Closing | None = None  # for close
     cdr: CdrStep | None = None  # for cdr
+    campaign: str = ""  # for cancel, "": of all
+    keys: SenderKeys | None = None  # of the person; None: the number was none
 
 
 @dataclass(slots=True)
@@ -277,6 +297,7 @@ class Known:
 
     claims: dict[ClaimKey, Claim] = field(default_factory=dict)
     optouts: set[bytes] = field(default_factory=set)
+    by_hand: set[bytes] = field(default_factory=set)  # those of them an operator entered
     balances: dict[str, int] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: dict[bytes, GuardRow] = field(default_factory=dict)  # of senders and ranges
@@ -284,6 +305,11 @@ class Known:
     breaker: Kept = NOT_KEPT
     sweep: Sweep | None = None
     swept: list[Reply] = field(default_factory=list)  # its next replies
+    jobs: list[Job] = field(default_factory=list)  # oldest first, some that ended too
+    job_persons: set[bytes] = field(default_factory=set)  # whom the running one forgets
+    job_waiting: list[Reply] = field(default_factory=list)  # its next replies that wait ...
+    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # ... or had left:
+    # (when submitted, reply id, claim)
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP
@@ -305,6 +331,10 @@ class Known:
     journal_digest: bytes = bytes(32)
     last_wall_ns: int = 0
     epoch: int = 1
+
+    def running(self) -> Job | None:
+        """The job that is worked now."""
+        return next((job for job in self.jobs if not job.ended_ns), None)
 
 
 class Returned(NamedTuple):
@@ -369,13 +399,18 @@ class Changes:
     claims_dropped: list[ClaimKey] = field(default_factory=list)
     claims_moved: list[tuple[bytes, int]] = field(default_factory=list)  # new pseudonym, reply
     claims_freed: list[tuple[bytes, str, int]] = field(default_factory=list)  # + reply id
-    optouts: list[bytes] = field(default_factory=list)
+    optouts: list[bytes] = field(default_factory=list)  # by their own word
+    by_hand: dict[bytes, bool] = field(default_factory=dict)  # opt-outs entered, or taken back
     tracked: frozenset[str] = frozenset()  # carriers whose receipts are asked for
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     guards: list[GuardRow] = field(default_factory=list)
     breaker: Kept = NOT_KEPT
     sweep: Sweep | None = None  # None: as it was
     sweep_over: bool = False
+    guards_dropped: list[int] = field(default_factory=list)  # keys of rows
+    jobs: list[Job] = field(default_factory=list)  # begun or worked
+    job_persons: list[tuple[int, bytes]] = field(default_factory=list)  # job id, pseudonym
+    cleared: list[int] = field(default_factory=list)  # replies whose pseudonyms go
     attack: Attack | None = None  # None: there is no breaker
     balances: dict[str, int] = field(default_factory=dict)  # account → change in nano-units
     journal: JournalRow | None = None

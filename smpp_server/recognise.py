@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from routing.numbering import MoForm
+from routing.numbering import MoForm, Reading
 from routing.records import (
     AckRef,
     Contact,
@@ -22,7 +22,7 @@ from routing.records import (
     SenderKeys,
     Silence,
 )
-from routing.standing import CdrStep, Seen
+from routing.standing import ABOUT_A_PERSON, CdrStep, Command, Seen
 from smpp_server import events as ev
 from smpp_server.config_records import LinkConfig
 from smpp_server.config_texts import stop_form
@@ -152,11 +152,7 @@ class Recogniser:
             elif type(event) is ev.Noticed:
                 noticed.append(event)
             elif type(event) is ev.Asked:
-                cdr = event.command.cdr
-                command = event.command
-                seen.commands.append(
-                    command if cdr is None else command._replace(cdr=self._charged(cdr))
-                )
+                seen.commands.append(self._order(event.command))
             elif type(event) is ev.Explained:
                 explained.append((event.ticket, self._imagined(event)))
             elif type(event) is ev.Tick:
@@ -308,13 +304,26 @@ class Recogniser:
             rows.append(row._replace(source="", destination="", number=number, keys=keys))
         return step._replace(rows=tuple(rows))
 
+    def _order(self, command: Command) -> Command:
+        """An operator's order; a number in it becomes pseudonyms here, and goes no further."""
+        if command.cdr is not None:
+            return command._replace(cdr=self._charged(command.cdr))
+        if command.name not in ABOUT_A_PERSON:
+            return command
+        msisdn = self._typed(command.text, next(iter(self._rules.numbers))).msisdn
+        keys = self._sender_keys(msisdn) if msisdn else None
+        return command._replace(text="", keys=keys)
+
+    def _typed(self, address: str, number: str) -> Reading:
+        """A sender as an operator writes them, read as the first link of our number would."""
+        form = self._rules.mo_forms[self._rules.numbers[number].links[0]]
+        ton = 1 if address.startswith(("+", "00")) else 0
+        return self._rules.plan.read(address, ton, form)
+
     def _imagined(self, event: ev.Explained) -> Contact:
         """The contact a text from `address` would be."""
         number = event.number or next(iter(self._rules.numbers))
-        links = self._rules.numbers[number].links
-        form = self._rules.mo_forms[links[0]]
-        ton = 1 if event.address.startswith(("+", "00")) else 0
-        reading = self._rules.plan.read(event.address, ton, form)
+        reading = self._typed(event.address, number)
         silence = _FAULTS[reading.fault] if reading.fault is not None else None
         if reading.msisdn in self._numbers:
             silence = Silence.OWN_NUMBER

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from routing import budget
 from routing.breaker import tell
 from routing.records import MoneyRules
+from routing.standing import Job
 from smpp_server.alarms import AlarmCode
 from smpp_server.esme import Link, Side
 from smpp_server.store import StoredCard
@@ -39,6 +40,7 @@ def status_of(house: "House") -> dict[str, object]:
         "holds": dict(summary.holds) if summary else {},
         "breaker": _breaker(summary),
         "parks": dict(summary.parks) if summary else {},
+        "jobs": [_job(job) for job in summary.jobs] if summary else [],
         "alarms": _alarms(house, summary),
         "rates": [_card(card) for card in summary.cards] if summary else [],
     }
@@ -175,6 +177,20 @@ def _breaker(summary: Summary | None) -> dict[str, object]:
         "figures": tell(seen.figures),
         "attacked": list(seen.attacked),
         "sweeping": seen.sweeping,
+    }
+
+
+def _job(job: Job) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "what": job.what,
+        "number": job.number,
+        "campaign": job.campaign,
+        "began": _moment(job.began_ns),
+        "ended": _moment(job.ended_ns) if job.ended_ns else "",
+        "looked": job.looked,
+        "cancelled": job.cancelled,
+        "cleared": job.cleared,
     }
 
 

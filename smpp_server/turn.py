@@ -10,7 +10,7 @@ from routing.explain import explain
 from routing.guards import guarded
 from routing.policy import decide, quota, trust
 from routing.records import LinkFact, Now, Outcome, OutcomeKind, Periods
-from routing.standing import AlarmChange, Attack, Changes, Command, Known, Seen, Standing
+from routing.standing import AlarmChange, Attack, Changes, Command, Job, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config
@@ -44,6 +44,7 @@ class Summary(NamedTuple):
     alarms: tuple[tuple[str, str], ...]
     cards: tuple[StoredCard, ...]  # the rate cards in force
     attack: Attack | None
+    jobs: tuple[Job, ...]  # oldest first, some that ended too
 
 
 class Turn:
@@ -178,6 +179,8 @@ class Turn:
         seen = batch.seen
         asked = [c for c in seen.contacts if c.keys is not None]
         asked += [contact for _, contact in batch.explained if contact.keys is not None]
+        persons = [command.keys for command in seen.commands if command.keys is not None]
+        orders = [pseudonym for person in persons for pseudonym in person.claims]
         flights = standing.flights
         receipts = seen.receipts
         accepted: list[tuple[str, str]] = []
@@ -197,9 +200,11 @@ class Turn:
             unknown += [p for row in step.rows if row.keys for p in row.keys.claims]
             strangers += [row.reply_id for row in step.rows if row.reply_id]
         return Keys(
-            claims=[p for c in asked for p in c.keys.claims],  # type: ignore[union-attr]
-            optouts=[c.keys.optout for c in asked],  # type: ignore[union-attr]
-            stops=[p for c in asked if c.stop for p in c.keys.claims],  # type: ignore[union-attr]
+            claims=[p for c in asked for p in c.keys.claims] + orders,  # type: ignore[union-attr]
+            optouts=[c.keys.optout for c in asked]  # type: ignore[union-attr]
+            + [person.optout for person in persons],
+            stops=[p for c in asked if c.stop for p in c.keys.claims]  # type: ignore[union-attr]
+            + orders,
             outcomes=strangers,
             messages=messages,
             unknown=unknown,
@@ -207,10 +212,11 @@ class Turn:
             references=[(r.carrier, r.reference) for r in receipts if r.reference >= 0],
             tick=seen.tick,
             cards=any(command.card for command in seen.commands),
-            guards=guarded(self._rules.guards, asked, self._one_only),
+            guards=guarded(self._rules.guards, asked, self._one_only) + orders,
             rhythm=bool(self._rules.guards.loop_within_ns) and not self._one_only,
             budgets=self._budgets,
             closing=next((c.closing.seq for c in seen.commands if c.closing), 0),
+            persons=[person.optout for person in persons],
         )
 
     def _unseal(self, sealed: bytes, reply_id: int) -> tuple[str, bytes]:
@@ -245,6 +251,7 @@ class Turn:
             tuple(sorted(standing.alarms)),
             tuple(self._rates.known.values()),
             changes.attack,
+            tuple({job.id: job for job in (*known.jobs, *changes.jobs)}.values()),
         )
 
     def _out(self, batch: Recognised, changes: Changes, links: Sequence[LinkFact]) -> ev.Out:

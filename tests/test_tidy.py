@@ -28,7 +28,7 @@ LEVELS = {
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards routing.attack routing.pace routing.ways routing.fees routing.budgets"
     " routing.closing routing.prices"
-    " routing.corrections routing.correlate,"
+    " routing.corrections routing.correlate routing.orders,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, quiet, recognise, store, compose",
     7: "turn rates",

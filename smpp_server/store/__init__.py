@@ -42,6 +42,7 @@ class Keys(NamedTuple):
     cards: bool = False  # a rate card is on its way
     budgets: Sequence[str] = ()  # those of the configuration
     closing: int = 0  # the journal row a month is to be closed with
+    persons: Sequence[bytes] = ()  # opt-out pseudonyms of whom an order concerns
 
 
 class Loaded(NamedTuple):

@@ -12,6 +12,7 @@ from smpp_server.store import (
     Keys,
     Unseal,
     sqlite_guard,
+    sqlite_jobs,
     sqlite_money,
     sqlite_rates,
     sqlite_receipts,
@@ -78,6 +79,7 @@ def read(
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     sqlite_guard.read(db, known, keys)
     sqlite_guard.read_breaker(db, known)
+    sqlite_jobs.read(db, known, keys)
     _read_fates(db, known, keys, now.wall_ns)
     if keys.cards:
         known.drafts = sqlite_rates.drafts(db)

@@ -71,6 +71,7 @@ PUT_CLAIM = (
     " replies = excluded.replies, reply_id = excluded.reply_id,"
     " loops = excluded.loops, looped = excluded.looped"
 )
+PUT_OPTOUT = "INSERT INTO optout VALUES (?, 'server', ?, 0) ON CONFLICT DO UPDATE SET by_hand = 0"
 FREE_CLAIM = (
     "UPDATE claim SET replies = max(0, replies - 1), reply_id = 0"
     " WHERE pseudonym = ? AND campaign = ? AND reply_id = ?"
@@ -192,6 +193,8 @@ def release_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
 def flight_of(row: Row) -> Flight:
     """A SUBMITTING row (REPLY without `sealed`, then carrier … submitted); its number is gone."""
     reply = reply_of(row, "", b"")
+    if reply.claim is None:  # its person was forgotten
+        reply = reply._replace(claim=b"", prefix=b"")
     carrier, link, price, version, exact, accounts, submitted, billed, currency = row[14:]
     return Flight(
         reply, link, carrier, price, version, bool(exact), accounts or "", submitted,

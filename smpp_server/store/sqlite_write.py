@@ -7,7 +7,14 @@ from routing.records import ReplyState
 from routing.reply import FINAL
 from routing.standing import Changes
 from routing.throttle import to_octets
-from smpp_server.store import Seal, sqlite_guard, sqlite_money, sqlite_rates, sqlite_receipts
+from smpp_server.store import (
+    Seal,
+    sqlite_guard,
+    sqlite_jobs,
+    sqlite_money,
+    sqlite_rates,
+    sqlite_receipts,
+)
 from smpp_server.store import sqlite_rows as sql
 
 
@@ -32,10 +39,10 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
         db.executemany(sql.PUT_CLAIM, claims)
     if changes.claims_freed:
         db.executemany(sql.FREE_CLAIM, changes.claims_freed)
+    sqlite_jobs.write(db, changes)
     if changes.optouts:
         db.executemany(
-            "INSERT OR IGNORE INTO optout VALUES (?, 'server', ?)",
-            [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts],
+            sql.PUT_OPTOUT, [(pseudonym, changes.wall_ns) for pseudonym in changes.optouts]
         )
     sqlite_guard.write(db, changes)
     _write_money(db, changes)

@@ -189,6 +189,28 @@ class Admin(Resource):
             raise Refused(400, "The action is hold or release.")
         return self._told(self.house.ask(f"breaker-{action}"))
 
+    def cancel(self, fields: Fields) -> object:
+        number, campaign = fields.get("number", ""), fields.get("campaign", "")
+        rules = self.house.config.rules
+        self._known("number of ours", number, rules.numbers)
+        self._known("campaign", campaign, rules.campaigns)
+        return self._told(self.house.ask("cancel", number, campaign=campaign))
+
+    def optout(self, fields: Fields) -> object:
+        name = "optout-undo" if fields.get("undo") else "optout"
+        return self._told(self.house.ask(name, self._address(fields)))
+
+    def forget(self, fields: Fields) -> object:
+        return self._told(self.house.ask("forget", self._address(fields)))
+
+    @staticmethod
+    def _address(fields: Fields) -> str:
+        """The number of a person."""
+        address = fields.get("number", "")
+        if not address or len(address) > LONGEST_ADDRESS:
+            raise Refused(400, "Say whose number is meant, as in +33612340001.")
+        return address
+
     def accept_clock(self, _: Fields) -> object:
         return self._told(self.house.ask("accept-clock"))
 
@@ -241,6 +263,9 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/rates": Route(b"POST", frozenset(CARD_FIELDS), Admin.card),
     "/breaker": Route(b"POST", frozenset({"action"}), Admin.breaker),
     "/reconcile": Route(b"POST", frozenset(CDR_FIELDS), Admin.cdr),
+    "/cancel": Route(b"POST", frozenset({"number", "campaign"}), Admin.cancel),
+    "/optout": Route(b"POST", frozenset({"number", "undo"}), Admin.optout),
+    "/forget": Route(b"POST", frozenset({"number"}), Admin.forget),
     "/accept-clock": Route(b"POST", frozenset(), Admin.accept_clock),
 }
 

@@ -10,9 +10,10 @@ from routing.budget import account_of, allowance, spendable
 from routing.budget import limits as limits_of
 from routing.records import Limits, Now, OutcomeKind, ReplyKind
 from routing.records import ReplyState as S
-from routing.reply import FREES_CLAIM
+from routing.reply import FINAL, FREES_CLAIM
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.stories import CENTS, PEOPLE, Law, Story, Turn
+from tests.routing.worlds import keys_of
 
 CENT = 10_000_000  # nano-units
 BILLED = (S.ACCEPTED, S.DELIVERED, S.FAILED, S.CLOSED, S.ASSUMED_SENT)
@@ -168,12 +169,19 @@ def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
             for row in theirs:  # by id, so by time
                 if row.reply.kind is not ReplyKind.REPLY:
                     continue
+                if row.reply.id < story.forgotten.get(msisdn, (0, 0))[0]:
+                    continue  # whoever was forgotten is a stranger again
                 if row.reply.created_ns >= began + campaign.claim_ns:
                     began, count = row.reply.created_ns, 0
                 freed = row.state is S.CANCELLED and row.reason in FREES_CLAIM
                 count += not freed
                 assert count <= campaign.max_replies, f"{count} replies to {msisdn[-4:]}"
-        stops = [row for row in rows if row.reply.msisdn == msisdn and row.reply.kind == "stop"]
+        since, _ = story.forgotten.get(msisdn, (0, 0))
+        stops = [
+            row
+            for reply_id, row in story.store.rows.items()
+            if row.reply.msisdn == msisdn and row.reply.kind == "stop" and reply_id >= since
+        ]
         assert len(stops) <= 1, f"{len(stops)} confirmations to {msisdn[-4:]}"
 
 
@@ -182,8 +190,27 @@ def silence_is_kept(story: Story, turn: Turn) -> None:
     for submit in turn.changes.effects.submits:
         kind = turn.changes.standing.flights[submit.reply_id].reply.kind
         assert f"+{submit.msisdn}" in PEOPLE.values(), f"{submit.msisdn} is never answered"
-        stopped = submit.msisdn in story.stopped and kind is ReplyKind.REPLY
+        silent = story.stopped | story.by_hand
+        stopped = submit.msisdn in silent and kind is ReplyKind.REPLY
         assert not stopped, f"{submit.msisdn[-4:]} had written STOP"
+
+
+def the_forgotten_are_gone(story: Story, turn: Turn) -> None:
+    """Once its job has ended nothing stands under a person's pseudonyms that was there before, but
+    for a STOP; what is on its way has lost them at once."""
+    for msisdn, (next_id, job) in story.forgotten.items():
+        keys = keys_of(msisdn, range(1, story.store.epoch + 1))
+        ended = story.store.jobs[job].ended_ns if job in story.store.jobs else 1
+        for reply_id, row in story.store.rows.items():
+            if reply_id >= next_id or row.reply.claim not in keys.claims:
+                continue
+            assert row.state in FINAL or not ended, f"reply {reply_id} {row.state.name}"
+        for flight in turn.changes.standing.flights.values():
+            left_now = flight in (*turn.changes.released, *turn.changes.flights_new)
+            assert flight.reply.claim not in keys.claims or left_now or flight.reply.id >= next_id
+        if ended:
+            assert not any(keys.claims[0] in them for them in story.store.persons.values())
+        assert (keys.optout in story.store.optouts) == (msisdn in story.stopped | story.by_hand)
 
 
 def an_unknown_is_never_sent_again(story: Story, turn: Turn) -> None:
@@ -220,6 +247,7 @@ LAWS: tuple[Law, ...] = (
     quiet_is_kept,
     a_claim_is_answered_once,
     silence_is_kept,
+    the_forgotten_are_gone,
     an_unknown_is_never_sent_again,
     links_and_holds_are_heeded,
 )

@@ -11,12 +11,14 @@ from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL, TABLE
 from routing.standing import (
+    LOOKED_MOST,
     SWEPT_MOST,
     Changes,
     Claim,
     ClaimKey,
     HeldReceipt,
     Hold,
+    Job,
     Known,
     Seen,
     Stored,
@@ -77,6 +79,9 @@ class Model:
     guards: dict[int, GuardRow] = field(default_factory=dict)
     breaker: tuple[str, dict[int, str]] = ("", {})
     sweep: Sweep | None = None
+    jobs: dict[int, Job] = field(default_factory=dict)
+    persons: dict[int, set[bytes]] = field(default_factory=dict)  # job → whom it forgets
+    by_hand: set[bytes] = field(default_factory=set)
     holds: dict[str, Hold] = field(default_factory=dict)
     budgets: dict[str, Override] = field(default_factory=dict)
     fees: dict[str, str] = field(default_factory=dict)
@@ -132,7 +137,9 @@ class Model:
             known.swept = [
                 r._replace(msisdn="", optout=b"") for at, i, r in made if (at, i) > after
             ][:SWEPT_MOST]
+        self._read_job(known, waiting)
         stops = {p for c in seen.contacts if c.stop and c.keys for p in c.keys.claims}
+        stops |= {p for order in seen.commands if order.keys for p in order.keys.claims}
         ids = {claim.reply_id for (p, _), claim in self.claims.items() if p in stops}
         known.stopped = {
             reply.id: reply._replace(msisdn="", optout=b"") for reply in waiting if reply.id in ids
@@ -140,9 +147,30 @@ class Model:
         self._read_fates(known, seen, now)
         return known
 
+    def _read_job(self, known: Known, waiting: Sequence[Reply]) -> None:
+        known.jobs, known.by_hand = list(self.jobs.values()), set(self.by_hand)
+        job = known.running()
+        if job is None:
+            return
+        known.job_persons = set(self.persons.get(job.id, ()))
+        after = (job.at_ns, job.after_id)
+        if job.left_too:
+            left = sorted(
+                (row.flight.submitted_ns, row.reply.id, row.reply.claim)
+                for row in self.rows.values()
+                if row.flight is not None and row.state in (S.ACCEPTED, S.UNKNOWN)
+            )
+            known.job_left = [r for r in left if r[:2] > after and r[1] < job.until_id]
+            known.job_left = known.job_left[:LOOKED_MOST]
+        else:
+            made = sorted((r.created_ns, r.id, r) for r in waiting if r.id < job.until_id)
+            known.job_waiting = [
+                r._replace(msisdn="", optout=b"") for at, i, r in made if (at, i) > after
+            ][:LOOKED_MOST]
+
     def _guards(self, seen: Seen) -> dict[bytes, GuardRow]:
-        keys = [contact.keys for contact in seen.contacts if contact.keys is not None]
-        asked = [pseudonym for one in keys for pseudonym in (one.prefix, one.claims[0])]
+        keys = [one.keys for one in (*seen.contacts, *seen.commands) if one.keys is not None]
+        asked = [pseudonym for one in keys for pseudonym in (one.prefix, *one.claims)]
         return {p: self.guards[key_of(p)] for p in asked if key_of(p) in self.guards}
 
     def _unsealed(self, reply: Reply, now: Now) -> Reply:
@@ -192,7 +220,9 @@ class Model:
             if claim is not None and claim.reply_id == reply_id:
                 freed = claim._replace(replies=max(0, claim.replies - 1), reply_id=0)
                 self.claims[pseudonym, campaign] = freed
+        self._write_orders(changes)
         self.optouts.update(changes.optouts)
+        self.by_hand -= set(changes.optouts)
         if changes.journal is not None:
             self.journal.append(changes.journal)
         for account, nanos in changes.balances.items():
@@ -233,6 +263,28 @@ class Model:
                 price_nanos=price_nanos, billed_nanos=billed_nanos, exact=True
             )
 
+    def _write_orders(self, changes: Changes) -> None:
+        for pseudonym, stands in changes.by_hand.items():
+            if stands:
+                self.by_hand |= {pseudonym} - self.optouts
+                self.optouts.add(pseudonym)
+            elif pseudonym in self.by_hand:
+                self.by_hand.discard(pseudonym)
+                self.optouts.discard(pseudonym)
+        for reply_id in changes.cleared:
+            row = self.rows[reply_id]
+            row.reply = row.reply._replace(claim=b"", prefix=b"")
+            if row.flight is not None:
+                row.flight = row.flight._replace(reply=row.reply)
+        for key in changes.guards_dropped:
+            del self.guards[key]
+        self.jobs.update((job.id, job) for job in changes.jobs)
+        for job_id, pseudonym in changes.job_persons:
+            self.persons.setdefault(job_id, set()).add(pseudonym)
+        for job in changes.jobs:
+            if job.ended_ns:
+                self.persons.pop(job.id, None)
+
     def _write_replies(self, changes: Changes) -> None:
         for reply in changes.waiting_new:
             assert reply.id not in self.rows
@@ -243,7 +295,9 @@ class Model:
         for (reply,) in changes.returned:
             row = self._in(reply.id, S.SUBMITTING)
             claim = row.reply.claim  # it may have moved to another epoch while the reply flew
-            row.reply, row.state, row.flight = reply._replace(claim=claim), S.WAITING, None
+            if reply.claim:  # of somebody forgotten it comes back nameless
+                row.reply = reply._replace(claim=claim)
+            row.state, row.flight = S.WAITING, None
         for later in changes.postponed:
             row = self._in(later.id, S.WAITING)
             row.reply = row.reply._replace(due_ns=later.due_ns)
@@ -275,7 +329,10 @@ class Model:
         self._check_replies(entries)
         states = [row.state for row in self.rows.values()]
         assert self.waiting == states.count(S.WAITING)
+        forgotten = {b""}.union(*self.persons.values())
         for row in self.rows.values():
+            if row.reply.claim in forgotten:
+                continue
             scope = claim_scope(row.reply.campaign, row.reply.kind)
             if row.state in (S.WAITING, S.SUBMITTING) and row.reply.kind is ReplyKind.REPLY:
                 assert (row.reply.claim, scope) in self.claims

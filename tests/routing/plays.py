@@ -6,7 +6,7 @@ from itertools import groupby
 from routing.money import parse_nanos
 from routing.records import OutcomeKind, ReceiptKind
 from routing.standing import Command
-from tests.routing.worlds import World, outcome, time_of
+from tests.routing.worlds import World, keys_of, outcome, time_of
 
 
 def flying(count: int, **how: object) -> World:
@@ -57,6 +57,11 @@ def act(world: World, words: list[str]) -> None:
             world.turn(commands=[Command(1, "fee", "".join(carrier), nanos)])
         case ["operator", "budget", name, amount]:
             world.turn(commands=[Command(1, "budget", name, parse_nanos(amount))])
+        case ["operator", "cancels", *number]:
+            world.turn(commands=[Command(1, "cancel", "".join(number))])
+        case ["operator", "optout" | "optout-undo" | "forget" as name, msisdn]:
+            keys = keys_of(msisdn[1:], world.epochs)
+            world.turn(commands=[Command(1, name, keys=keys)])
         case ["operator", command, *scope]:
             world.turn(commands=[Command(1, command, "".join(scope))])
         case ["clock", "says", when]:

@@ -14,7 +14,7 @@ from routing.records import Contact, Flight, Now, Outcome, OutcomeKind, Receipt,
 from routing.records import ReplyState as S
 from routing.standing import Changes, Command, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
-from tests.routing.worlds import MINUTE_NS, World, card, outcome
+from tests.routing.worlds import MINUTE_NS, World, card, keys_of, outcome
 
 PEOPLE = {name: f"+3361234000{digit}" for digit, name in enumerate("ABCDEFGH", 1)}
 SILENT = {"never": "+33812340009", "short": "38200", "german": "+491512345678", "name": "5:BANK"}
@@ -60,6 +60,8 @@ class Story(World):
         self.rebinding: set[str] = set()
         self.never_again: set[int] = set()
         self.stopped: set[str] = set()  # who wrote STOP, E.164
+        self.by_hand: set[str] = set()  # who was opted out by an operator
+        self.forgotten: dict[str, tuple[int, int]] = {}  # who → next reply id then, and the job
         self.refused_cost: dict[int, int] = {}  # reply → settled for submits that came back
         self.taken_from: dict[int, list[str]] = {}  # reply → accounts of its last reservation
         self.account_sums: dict[str, int] = {}
@@ -83,6 +85,7 @@ class Story(World):
         """One batch, and then the laws."""
         seen = Seen(list(contacts), list(outcomes), list(receipts), list(commands), tick)
         now, flights = self.now(), dict(self.standing.flights)
+        self.next_id = self.store.next_id  # before this turn
         balances = dict(self.store.balances)
         changes = super().turn(contacts, outcomes, receipts, commands, tick)
         turn = Turn(seen, now, flights, balances, changes)
@@ -108,6 +111,7 @@ class Story(World):
                 self.fees += command.nanos
         inbound = self.rules.numbers["relou"].inbound_nanos
         self.came_in += inbound * (len(seen.contacts) - len(changes.effects.full))
+        self._remember_orders(turn)
         self.stopped |= {c.sender for c in seen.contacts if c.stop and c.silence is None}
         for submit in changes.effects.submits:
             flight = changes.standing.flights[submit.reply_id]
@@ -147,6 +151,19 @@ class Story(World):
                 if scope + period in theirs and scope + period != "total":
                     found.append(scope + period + key)
         return found
+
+    def _remember_orders(self, turn: Turn) -> None:
+        """Whom an operator opted out, took back, or forgot."""
+        names = {keys_of(plus[1:]).optout: plus[1:] for plus in PEOPLE.values()}
+        jobs = [job.id for job in turn.changes.jobs if job.began_ns == turn.now.wall_ns]
+        for command in turn.seen.commands:
+            who = names[command.keys.optout] if command.keys else ""
+            if command.name == "optout":
+                self.by_hand.add(who)
+            elif command.name in ("optout-undo", "forget"):
+                self.by_hand.discard(who)
+            if command.name == "forget":
+                self.forgotten[who] = (self.next_id, max(jobs))
 
     # the words
 
@@ -242,6 +259,11 @@ class Story(World):
                 batch.commands.append(Command(1, name, budget))
             case ["budget", budget, amount]:
                 batch.commands.append(Command(1, "budget", budget, parse_nanos(amount)))
+            case ["cancel", *number]:
+                batch.commands.append(Command(1, "cancel", "".join(number)))
+            case ["forget" | "optout" | "optout-undo" as name, who]:
+                keys = keys_of(PEOPLE[who][1:], self.epochs)
+                batch.commands.append(Command(1, name, keys=keys))
             case ["hold" | "release" as name, *scope]:
                 batch.commands.append(Command(1, name, "".join(scope)))
             case _:

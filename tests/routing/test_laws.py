@@ -23,6 +23,7 @@ BUDGETS = [
     "number/relou/month",
 ]
 KINDS = [kind.value for kind in OutcomeKind]
+REASONS = ("too old", "opt-out", "forgotten")
 LATE = [kind.value for kind in OutcomeKind if kind.value not in ("not sent", "restart")]
 
 
@@ -51,6 +52,8 @@ ITEMS = st.one_of(
     phrase("fee {}", ("0.01", "0.07")),
     phrase("budget {} {}", BUDGETS, ("0.10", "0.20", "lifted", "reset")),
     phrase("{}", ("hold", "release", "hold main", "release main", "release spare")),
+    phrase("{}", ("cancel", "cancel relou", "cancel lourd")),
+    phrase("{} {}", ("optout", "optout-undo", "forget", "forget"), PEOPLE),
 )
 BATCHES = st.lists(ITEMS, min_size=2, max_size=6).map(" & ".join)
 SPANS = ("50 ms", "1 s", "61 s", "11 min", "61 min", "25 h")
@@ -127,7 +130,7 @@ def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     left = [row.reply.id for row in waiting if row.state is S.WAITING]
     assert not left and not story.store.waiting, f"{left} wait forever\n{story.so_far()}"
     ended = {row.state if row.state is not S.CANCELLED else row.reason for row in waiting}
-    assert ended <= {S.ACCEPTED, S.CLOSED, S.DELIVERED, S.FAILED, "too old", "opt-out"}, ended
+    assert ended <= {S.ACCEPTED, S.CLOSED, S.DELIVERED, S.FAILED, *REASONS}, ended
     assert story.turns - before <= 100 + 20 * len(waiting), story.so_far()
 
 
@@ -151,7 +154,7 @@ def test_nothing_grows_too_old_without_a_reason(shape: dict[str, Any], lines: li
     waiting = [r for r in rows if r.state is S.WAITING and r.reply.created_ns > young]
     story.tell("3 h")
     for row in waiting:
-        gone = row.state not in (S.WAITING, S.CANCELLED) or row.reason == "opt-out"
+        gone = row.state not in (S.WAITING, S.CANCELLED) or row.reason in ("opt-out", "forgotten")
         assert gone, f"reply {row.reply.id} {row.state.name} {row.reason}\n{story.so_far()}"
 
 

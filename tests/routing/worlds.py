@@ -28,7 +28,7 @@ from routing.records import (
     SenderKeys,
     Silence,
 )
-from routing.standing import Changes, Command, Known, Seen, Standing
+from routing.standing import Changes, Command, Job, Known, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from smpp_server.config_records import QuietHours
 from smpp_server.quiet import Quiet
@@ -243,6 +243,10 @@ class World:
         """Ids of the replies to a sender, oldest first; `sender` may be its last digits."""
         rows = self.store.rows.items()
         return [reply_id for reply_id, row in rows if row.reply.msisdn.endswith(sender)]
+
+    def known_job(self) -> Job | None:
+        """The job that the next turn works."""
+        return next((job for job in self.store.jobs.values() if not job.ended_ns), None)
 
     def state(self, sender: str) -> ReplyState:
         """Where the sender's last reply is."""

@@ -17,7 +17,8 @@ CREATE INDEX claim_age ON claim (epoch, period_start);
 CREATE TABLE optout (
     pseudonym BLOB PRIMARY KEY,
     scope     TEXT NOT NULL,
-    since     INTEGER NOT NULL
+    since     INTEGER NOT NULL,
+    by_hand   INTEGER NOT NULL  -- 1: an operator entered it, 0: the person's own word
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE reply (
@@ -214,4 +215,28 @@ CREATE TABLE closing (
     reserved TEXT NOT NULL,     -- "reply nanos" of what was in flight, joined by ";"
     at       INTEGER NOT NULL,
     dropped  INTEGER NOT NULL   -- 1: its rows before the last may be deleted
+) STRICT, WITHOUT ROWID;
+
+-- Orders that look through replies: cancel what waits, forget a person.
+CREATE TABLE job (
+    id        INTEGER PRIMARY KEY,
+    what      TEXT NOT NULL,
+    number    TEXT NOT NULL,  -- name of our number, '' for all
+    campaign  TEXT NOT NULL,
+    until_id  INTEGER NOT NULL,
+    began     INTEGER NOT NULL,
+    left_too  INTEGER NOT NULL,  -- 1: what waits is done, what had left is looked at
+    at        INTEGER NOT NULL,
+    after_id  INTEGER NOT NULL,
+    looked    INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    cleared   INTEGER NOT NULL,
+    ended     INTEGER NOT NULL  -- 0: not yet
+) STRICT;
+
+-- Whom a running job forgets.
+CREATE TABLE job_person (
+    job       INTEGER NOT NULL,
+    pseudonym BLOB NOT NULL,
+    PRIMARY KEY (job, pseudonym)
 ) STRICT, WITHOUT ROWID;
