@@ -154,7 +154,7 @@ def queue_lines(value: Mapping[str, Any]) -> list[str]:
         lines.append(colour(f"{what} held: {reason}", "yellow"))
     for lane, reason in value["parks"].items():
         lines.append(f"{lane} waits: {reason}")
-    for job in value.get("jobs", ()):
+    for job in value["jobs"]:
         if not job["ended"]:
             lines.append(f"{job['what']}: {replies(job['looked'])} looked through")
     if value["tallies"]:

@@ -386,6 +386,7 @@ def test_colour_is_left_out_when_it_is_not_wanted(monkeypatch: pytest.MonkeyPatc
                   "budget_day_nanos": None, "spent_in_s": 60,
                   "monthly_nanos": 30_000_000_000, "days_left": 12},
         "tallies": {"contacts": 3}, "holds": {"main": "operator"}, "parks": {"main/a": "no funds"},
+        "breaker": {"step": ""}, "jobs": [],
         "alarms": [{"code": "no_funds", "subject": "main", "since": "now", "figures": "3 wait",
                     "meaning": "Nothing is left.", "cure": "Give."}],
     }  # fmt: skip

@@ -95,6 +95,40 @@ def test_the_breaker_is_overruled(lodge: Lodge) -> None:
     assert lodge.post("/breaker", action="open").status == 400
 
 
+def test_orders_about_persons_name_them_nowhere(lodge: Lodge) -> None:
+    told = lodge.post("/optout", number="+33612340001")
+    assert (told.status, told.value) == (200, {"result": "done"})
+    again = lodge.post("/optout", number="33612340001")
+    assert (again.status, again.value) == (409, {"error": "it has opted out already"})
+    why = lodge.get("/explain?number=33612340001").value["why"]
+    assert why == "opted out"
+    assert lodge.post("/optout", number="33612340001", undo="yes").status == 200
+    assert lodge.get("/explain?number=33612340001").value["answered"]
+    assert lodge.post("/forget", number="33612340001").value == {"result": "done"}
+    for path in ("/optout", "/forget"):
+        for number in ("", "3" * 41):
+            assert lodge.post(path, number=number).status == 400
+        wrong = lodge.post(path, number="BANK")
+        sentence = (
+            "this is no number of a sender: write it in international form, as in +33612345678"
+        )
+        assert (wrong.status, wrong.value) == (409, {"error": sentence})
+    assert "33612340001" not in json.dumps(lodge.get("/status").value)
+
+
+def test_what_waits_is_cancelled_by_number_and_campaign(lodge: Lodge) -> None:
+    assert lodge.post("/cancel", number="main", campaign="default").value == {"result": "done"}
+    [job] = lodge.get("/status").value["jobs"]
+    assert (job["what"], job["number"], job["campaign"], job["ended"]) == (
+        "cancel", "main", "default", "",
+    )  # fmt: skip
+    lodge.reactor.advance(1)
+    [job] = lodge.get("/status").value["jobs"]
+    assert job["ended"] and job["cancelled"] == 0
+    wrong = lodge.post("/cancel", campaign="defualt")
+    assert (wrong.status, "did you mean" in wrong.value["error"]) == (400, True)
+
+
 def test_a_clock_that_jumped_is_accepted_only_when_told(lodge: Lodge) -> None:
     lodge.clocks.wall = WALL_NS + 100 * 24 * 3600 * 10**9
     assert lodge.post("/hold").status == 200
