@@ -106,9 +106,20 @@ def test_explain_says_what_would_happen_and_changes_nothing() -> None:
     assert said(holds={ALL: Hold("operator", 0)})["held"] == "operator"
     assert said(holds={"main": Hold("account", 0)})["answered"]
     assert said(fault="the clock went back")["held"] == "the clock went back"
+    assert (shown["text"], shown["segments"]) == ("fr.1", 1)
     silent = said(world.contact("38200"))
     assert (silent["answered"], silent["why"]) == (False, "short code")
     assert world.store.balances == before
+
+
+def test_explain_shows_the_text_and_the_price_of_the_next_reply() -> None:
+    world = World(max_replies=2, stages=(3,))
+    contact = world.contact("+33612340001")
+    world.turn(contacts=[contact])
+    known = world.known(Seen(contacts=[contact]))
+    args = (known, world.standing, world.rules, world.rates, world.facts(), world.now())
+    said = explain(contact, *args)
+    assert (said["text"], said["segments"], said["price_nanos"]) == ("fr.2", 3, 150_000_000)
 
 
 @pytest.mark.parametrize(

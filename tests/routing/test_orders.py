@@ -181,6 +181,21 @@ def test_every_state_of_a_reply_loses_its_person() -> None:
     assert rows[3].state is S.ACCEPTED and not rows[3].reply.claim
 
 
+def test_what_has_left_is_looked_through_a_thousand_a_turn_too() -> None:
+    world = World(window=9000)
+    world.turn(contacts=[world.contact(f"+336{12340000 + i:08}") for i in range(LOOKED_MOST + 2)])
+    world.settle()
+    last = f"336{12340000 + LOOKED_MOST + 1:08}"
+    world.turn(commands=[order("forget", last)])
+    turns = 0
+    while world.known_job() is not None:
+        world.turn()
+        turns += 1
+    assert turns == 3  # nothing waits, then a thousand, then two
+    nameless = [i for i, row in world.store.rows.items() if not row.reply.claim]
+    assert nameless == world.rows(last)
+
+
 def test_what_leaves_while_a_job_runs_is_found_on_its_way() -> None:
     """The first of two replies is not the one the claim names: only the job finds it, or release
     is first, and then it is cleared in the next turn."""

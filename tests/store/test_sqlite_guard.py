@@ -99,3 +99,22 @@ def test_texts_that_no_person_wrote(tmp_path: Path, words: bytes, why: str) -> N
     text.data_coding = 8 if b"\0" in words else 3
     server.run(server.heard(Received(text)))
     assert silent(server) == ({why: 1} if why else {})
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        ('text = "fr.N"', {"words of a machine": 1}),
+        ('texts = ["fr.N", "fr.A"]', {"our own text came back": 1}),
+    ],
+)
+def test_the_text_of_every_stage_is_known_when_it_comes_back(
+    tmp_path: Path, texts: str, why: dict[str, int]
+) -> None:
+    """Quoted, our second text is ours; one that no number sends is only a machine's."""
+    server = bench(tmp_path, ('text = "fr.N"', texts))
+    words = f"> {server.config.rules.texts['fr.A'].words}"
+    text = server.text("33612340001", words.encode("utf-16-be"))
+    text.data_coding = 8
+    server.run(server.heard(Received(text)))
+    assert silent(server) == why
