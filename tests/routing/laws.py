@@ -159,6 +159,7 @@ def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
     """At most max_replies in a claim's period, and one confirmation of a STOP, ever."""
     rows = story.store.rows.values()
     for msisdn in {row.reply.msisdn for row in rows}:
+        since = story.forgotten[msisdn][0] if msisdn in story.forgotten else 0
         for campaign in story.rules.campaigns.values():
             theirs = [
                 row
@@ -169,14 +170,13 @@ def a_claim_is_answered_once(story: Story, turn: Turn) -> None:
             for row in theirs:  # by id, so by time
                 if row.reply.kind is not ReplyKind.REPLY:
                     continue
-                if row.reply.id < story.forgotten.get(msisdn, (0, 0))[0]:
+                if row.reply.id < since:
                     continue  # whoever was forgotten is a stranger again
                 if row.reply.created_ns >= began + campaign.claim_ns:
                     began, count = row.reply.created_ns, 0
                 freed = row.state is S.CANCELLED and row.reason in FREES_CLAIM
                 count += not freed
                 assert count <= campaign.max_replies, f"{count} replies to {msisdn[-4:]}"
-        since, _ = story.forgotten.get(msisdn, (0, 0))
         stops = [
             row
             for reply_id, row in story.store.rows.items()
@@ -198,8 +198,8 @@ def silence_is_kept(story: Story, turn: Turn) -> None:
 def the_forgotten_are_gone(story: Story, turn: Turn) -> None:
     """Once its job has ended nothing stands under a person's pseudonyms that was there before, but
     for a STOP; what is on its way has lost them at once."""
-    for msisdn, (next_id, job) in story.forgotten.items():
-        keys = keys_of(msisdn, range(1, story.store.epoch + 1))
+    for msisdn, (next_id, job, epochs) in story.forgotten.items():
+        keys = keys_of(msisdn, epochs)
         ended = story.store.jobs[job].ended_ns if job in story.store.jobs else 1
         for reply_id, row in story.store.rows.items():
             if reply_id >= next_id or row.reply.claim not in keys.claims:

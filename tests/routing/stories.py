@@ -61,7 +61,8 @@ class Story(World):
         self.never_again: set[int] = set()
         self.stopped: set[str] = set()  # who wrote STOP, E.164
         self.by_hand: set[str] = set()  # who was opted out by an operator
-        self.forgotten: dict[str, tuple[int, int]] = {}  # who → next reply id then, and the job
+        # who → the next reply id then, the job, and the keys there were
+        self.forgotten: dict[str, tuple[int, int, tuple[int, ...]]] = {}
         self.refused_cost: dict[int, int] = {}  # reply → settled for submits that came back
         self.taken_from: dict[int, list[str]] = {}  # reply → accounts of its last reservation
         self.account_sums: dict[str, int] = {}
@@ -163,7 +164,7 @@ class Story(World):
             elif command.name in ("optout-undo", "forget"):
                 self.by_hand.discard(who)
             if command.name == "forget":
-                self.forgotten[who] = (self.next_id, max(jobs))
+                self.forgotten[who] = (self.next_id, max(jobs), self.epochs)
 
     # the words
 
