@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from routing.draft import Draft
 from routing.guards import Guards, key_of
+from routing.jobs import LOOKED_MOST, Job
 from routing.records import ReplyKind, SenderKeys
-from routing.standing import LOOKED_MOST, Command, Job
+from routing.standing import Command
 
 UNREADABLE = "this is no number of a sender: write it in international form, as in +33612345678"
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from routing.breaker import Figures, Kept
+from routing.breaker import Attack, Figures, Kept
 from routing.budget import Override
 from routing.fates import Fates
 from routing.guards import GuardRow
+from routing.jobs import Job
 from routing.ledger import JournalRow
 from routing.rate_rows import Row
 from routing.records import (
@@ -33,8 +34,6 @@ from routing.throttle import SECOND_NS, Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
 SWEPT_MOST = 1000  # waiting replies that one turn looks through
-LOOKED_MOST = 1000  # replies that a job looks through in one turn
-ABOUT_A_PERSON = frozenset(("optout", "optout-undo", "forget"))  # commands that name a number
 NO_FIGURES, NOT_KEPT = Figures(), Kept()
 FULL = 1000  # permille of a configured TPS
 ALL = "*"  # the scope of a hold that stops every release
@@ -116,35 +115,6 @@ class Sweep(NamedTuple):
     until_id: int  # later replies are not looked at
     at_ns: int  # the last one looked at was made then ...
     after_id: int  # ... and is this
-
-
-class Job(NamedTuple):
-    """Replies that an operator's order looks through; one order at a time, oldest first."""
-
-    id: int
-    what: str  # "cancel" or "forget"
-    number: str  # of this number of ours ...
-    campaign: str  # ... and this campaign alone; "": of all
-    until_id: int  # later replies are not looked at
-    began_ns: int
-    left_too: int = 0  # 1: what waits is done, those accepted or in doubt are looked at
-    at_ns: int = 0  # the last one looked at was made, or submitted, then ...
-    after_id: int = 0  # ... and is this
-    looked: int = 0
-    cancelled: int = 0
-    cleared: int = 0  # had left: they are nobody's now
-    ended_ns: int = 0  # 0: it runs, or waits for another
-
-
-class Attack(NamedTuple):
-    """The breaker as an operator sees it."""
-
-    step: str
-    since_ns: int
-    by_hand: bool
-    figures: Figures  # of the ten minutes judged last
-    attacked: tuple[str, ...]  # ranges, as country and three digits
-    sweeping: bool  # what an attack made wait is being cancelled
 
 
 class Stored(NamedTuple):
@@ -308,8 +278,7 @@ class Known:
     jobs: list[Job] = field(default_factory=list)  # oldest first, some that ended too
     job_persons: set[bytes] = field(default_factory=set)  # whom the running one forgets
     job_waiting: list[Reply] = field(default_factory=list)  # its next replies that wait ...
-    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # ... or had left:
-    # (when submitted, reply id, claim)
+    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # or left: at, id, claim
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP

@@ -19,7 +19,7 @@ LEVELS = {
     "routing.abuse, routing.conversion, smpp.constants",
     1: "routing.records, smpp.schema smpp.declare, smpp.text smpp.gsm smpp.segments",
     2: "routing.rate_card routing.rate_rows routing.rate_changes, routing.throttle, routing.ledger,"
-    "routing.breaker, routing.reply,"
+    "routing.breaker, routing.reply, routing.jobs,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
     3: "routing.budget routing.route, routing.fates, routing.capacity, routing.guards,"
     "smpp.session smpp.happenings smpp.answers",

@@ -6,10 +6,11 @@ import pytest
 
 from routing.abuse import Caps, GuardRules
 from routing.guards import key_of
+from routing.jobs import LOOKED_MOST
 from routing.orders import UNREADABLE
 from routing.records import OutcomeKind
 from routing.records import ReplyState as S
-from routing.standing import LOOKED_MOST, Command
+from routing.standing import Command
 from tests.routing.plays import flying, play
 from tests.routing.worlds import World, keys_of, outcome
 
