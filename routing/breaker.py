@@ -106,6 +106,17 @@ def tell(figures: Figures) -> str:
     return said + (f", at least {worst[2]} in {worst[1]}" if worst else "")
 
 
+class Attack(NamedTuple):
+    """The breaker as an operator sees it."""
+
+    step: str
+    since_ns: int
+    by_hand: bool
+    figures: Figures  # of the ten minutes judged last
+    attacked: tuple[str, ...]  # ranges, as country and three digits
+    sweeping: bool  # what an attack made wait is being cancelled
+
+
 class Breaker:
     """The breaker during one turn."""
 

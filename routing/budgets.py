@@ -1,10 +1,10 @@
 """Budgets set in the running server: they go before the configuration until they are reset."""
 
 from routing.budget import PERIODS, Override, title_of
-from routing.commands import Command
 from routing.draft import Draft
 from routing.money import format_nanos
 from routing.records import Rules
+from routing.standing import Command
 
 SETTING = ("budget", "budget-lift", "budget-reset")
 """Commands: set a limit, have none, go back to what the configuration says."""

@@ -1,7 +1,7 @@
 """Taking over a rate card: a draft gathers its rows, and one row makes it valid, all or nothing."""
 
-from routing.commands import CardStep
 from routing.draft import Draft
+from routing.standing import CardStep
 
 
 def take_card(draft: Draft, step: CardStep) -> str:

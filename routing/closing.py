@@ -7,10 +7,10 @@ closes it has exported its rows and verified them; here is checked that they end
 import datetime
 from collections.abc import Mapping
 
-from routing.commands import Closing
 from routing.draft import Draft
 from routing.ledger import Books
 from routing.money import format_nanos
+from routing.standing import Closing
 
 DAY_NS = 86_400_000_000_000
 UNIX_DAY = datetime.date(1970, 1, 1).toordinal()

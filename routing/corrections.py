@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from routing.commands import CdrRow, CdrStep
 from routing.conversion import in_force
 from routing.draft import Draft
 from routing.records import ReplyState
 from routing.reply import ReplyEvent
 from routing.settle import apply
-from routing.standing import Corrected, Stored
+from routing.standing import CdrRow, CdrStep, Corrected, Stored
 from routing.throttle import HOUR_NS, SECOND_NS
 
 CLOCKS_NS = 900 * SECOND_NS  # by which the carrier's clock may be behind ours

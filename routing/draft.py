@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from routing.breaker import Breaker, Step
+from routing.breaker import Attack, Breaker, Step
 from routing.budget import ALLOWANCE, Debit, Override, Purse, share
 from routing.fates import slid
 from routing.guards import Guards
@@ -27,7 +27,6 @@ from routing.route import Shares, Track
 from routing.standing import (
     ALL,
     AlarmChange,
-    Attack,
     Changes,
     Claim,
     ClaimKey,

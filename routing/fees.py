@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from routing.budget import account_of
-from routing.commands import Command
 from routing.conversion import Cost
 from routing.draft import Draft
 from routing.money import format_nanos
 from routing.records import Carrier, Receipt
+from routing.standing import Command
 
 
 def fee(draft: Draft, command: Command) -> str:

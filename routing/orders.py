@@ -6,11 +6,11 @@ opt-out itself. What may concern many replies is a durable job, worked a share a
 
 from dataclasses import replace
 
-from routing.commands import Command
 from routing.draft import Draft
 from routing.guards import Guards, key_of
+from routing.jobs import LOOKED_MOST, Job
 from routing.records import ReplyKind, SenderKeys
-from routing.standing import LOOKED_MOST, Job
+from routing.standing import Command
 
 UNREADABLE = "this is no number of a sender: write it in international form, as in +33612345678"
 

@@ -12,17 +12,17 @@ from routing.budget import FUNDS
 from routing.budgets import SETTING, set_budget
 from routing.cards import take_card
 from routing.closing import close_month
-from routing.commands import ABOUT_A_PERSON, Command
 from routing.corrections import take_step
 from routing.correlate import note, take_overdue
 from routing.draft import Draft, largest_text, limits_of
+from routing.jobs import ABOUT_A_PERSON
 from routing.money import format_nanos
 from routing.pace import heed, recover
 from routing.rate_card import RateCard
 from routing.records import ClockRules, Lane, LinkFact, Now, Rules
 from routing.release import release
 from routing.settle import close_aged, settle
-from routing.standing import ALL, FULL, Changes, Known, Seen, Standing
+from routing.standing import ALL, FULL, Changes, Command, Known, Seen, Standing
 from routing.throttle import HOUR_NS, SECOND_NS, Bucket, refill
 
 STEP_BACK_NS = 60 * SECOND_NS  # what time keeping daemons correct: time stands still meanwhile

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from routing.breaker import Figures, Kept
+from routing.breaker import Attack, Figures, Kept
 from routing.budget import Override
-from routing.commands import CardStep, Closing, Command, Edge
 from routing.fates import Fates
 from routing.guards import GuardRow
+from routing.jobs import Job
 from routing.ledger import JournalRow
+from routing.rate_rows import Row
 from routing.records import (
     AckRef,
     Contact,
@@ -25,6 +26,7 @@ from routing.records import (
     Reply,
     ReplyKind,
     ReplyState,
+    SenderKeys,
     Submit,
 )
 from routing.route import Track
@@ -32,7 +34,6 @@ from routing.throttle import SECOND_NS, Bucket, Counter, CounterKey, Scope
 
 ClaimKey = tuple[bytes, str]  # (pseudonym, campaign)
 SWEPT_MOST = 1000  # waiting replies that one turn looks through
-LOOKED_MOST = 1000  # replies that a job looks through in one turn
 NO_FIGURES, NOT_KEPT = Figures(), Kept()
 FULL = 1000  # permille of a configured TPS
 ALL = "*"  # the scope of a hold that stops every release
@@ -116,35 +117,6 @@ class Sweep(NamedTuple):
     after_id: int  # ... and is this
 
 
-class Job(NamedTuple):
-    """Replies that an operator's order looks through; one order at a time, oldest first."""
-
-    id: int
-    what: str  # "cancel" or "forget"
-    number: str  # of this number of ours ...
-    campaign: str  # ... and this campaign alone; "": of all
-    until_id: int  # later replies are not looked at
-    began_ns: int
-    left_too: int = 0  # 1: what waits is done, those accepted or in doubt are looked at
-    at_ns: int = 0  # the last one looked at was made, or submitted, then ...
-    after_id: int = 0  # ... and is this
-    looked: int = 0
-    cancelled: int = 0
-    cleared: int = 0  # had left: they are nobody's now
-    ended_ns: int = 0  # 0: it runs, or waits for another
-
-
-class Attack(NamedTuple):
-    """The breaker as an operator sees it."""
-
-    step: str
-    since_ns: int
-    by_hand: bool
-    figures: Figures  # of the ten minutes judged last
-    attacked: tuple[str, ...]  # ranges, as country and three digits
-    sweeping: bool  # what an attack made wait is being cancelled
-
-
 class Stored(NamedTuple):
     """A reply that is not in flight, as an outcome or a receipt finds it."""
 
@@ -208,9 +180,85 @@ class Seen:
     contacts: list[Contact] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    commands: list["Command"] = field(default_factory=list)
     tick: bool = False  # housekeeping is due
     loads: dict[str, int] = field(default_factory=dict)  # carrier → congestion_state it told
+
+
+class CardStep(NamedTuple):
+    """One step of taking over a rate card: "begin", then "rows" as often as needed, then "valid".
+
+    Until its last step is stored a card is a draft that no price comes from.
+    """
+
+    what: str
+    carrier: str
+    digest: str  # SHA-256 of the file, in hex
+    version: int = 0
+    currency: str = ""
+    place: int = 0  # how many rows came before; with "valid", how many there must be
+    rows: tuple[Row, ...] = ()
+    fault: str = ""  # why it cannot become valid, found before the decision
+
+
+class Closing(NamedTuple):
+    """The end of a month's books, and where the chain of the journal goes on."""
+
+    month: str
+    seq: int  # the month's last journal row ...
+    digest: bytes  # ... and its digest
+    rows: int  # since the closing before
+    sums: str  # "account nanos" joined by ";"
+    reserved: str  # "reply id nanos" of what was in flight, joined by ";"
+    at_ns: int = 0
+    dropped: bool = False  # its rows were exported and may be deleted
+    until_ns: int = 0  # wall time at which the month ended; only while it is being closed
+
+
+class Edge(NamedTuple):
+    """The journal around the row that is to be a month's last one."""
+
+    digest: bytes
+    at_ns: int
+    next_at_ns: int  # 0 when it is the last of all
+    closed: Closing | None  # the last month that was closed
+
+
+class CdrRow(NamedTuple):
+    """One line of a carrier's CDR, or one reply it is about."""
+
+    message_id: str = ""
+    at_ns: int = 0
+    source: str = ""  # as the carrier writes our number; in memory only, as all of this
+    destination: str = ""
+    number: str = ""  # name of our number
+    keys: SenderKeys | None = None  # of the destination
+    reply_id: int = 0
+    nanos: int = 0  # what was billed, of the carrier's currency
+
+
+class CdrStep(NamedTuple):
+    """One chunk of a reconciliation: "billed", "not billed" or "corrected"."""
+
+    what: str
+    carrier: str
+    rows: tuple[CdrRow, ...]
+
+
+class Command(NamedTuple):
+    """What an operator asked for; `ticket` finds the one who waits for the answer."""
+
+    ticket: int
+    name: str  # fund, fee, budget, close, hold, release, cancel, accept-clock, ABOUT_A_PERSON ...
+    text: str = ""  # scope of a hold; carrier of a fee; name of a budget; for cancel our number
+    nanos: int = 0
+    contact: Contact | None = None  # for explain
+    card: CardStep | None = None  # for card
+    note: str = ""  # what the books remember of a donation or a fee
+    closing: Closing | None = None  # for close
+    cdr: CdrStep | None = None  # for cdr
+    campaign: str = ""  # for cancel, "": of all
+    keys: SenderKeys | None = None  # of the person; None: the number was none
 
 
 @dataclass(slots=True)
@@ -230,8 +278,7 @@ class Known:
     jobs: list[Job] = field(default_factory=list)  # oldest first, some that ended too
     job_persons: set[bytes] = field(default_factory=set)  # whom the running one forgets
     job_waiting: list[Reply] = field(default_factory=list)  # its next replies that wait ...
-    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # ... or had left:
-    # (when submitted, reply id, claim)
+    job_left: list[tuple[int, int, bytes]] = field(default_factory=list)  # or left: at, id, claim
     due: dict[Lane, list[Reply]] = field(default_factory=dict)  # in order; the last may be later
     too_old: list[Reply] = field(default_factory=list)
     stopped: dict[int, Reply] = field(default_factory=dict)  # waiting replies of who sends STOP

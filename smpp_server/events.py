@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from routing.commands import Command
-from routing.standing import AlarmChange
+from routing.standing import AlarmChange, Command
 from smpp_server.smpp import happenings
 
 

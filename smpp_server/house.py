@@ -11,8 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from routing.commands import Command
-from routing.standing import AlarmChange
+from routing.standing import AlarmChange, Command
 from smpp_server import events as ev
 from smpp_server.backoff import seconds
 from smpp_server.config_records import Config
@@ -29,6 +28,7 @@ HEAVY_OCTETS = 2 << 10  # a batch whose turn is worth waiting for
 PATIENCE_S = 0.05
 LOOK_AGAIN = ev.LinkChanged("")
 HARD_OCTETS = 32 << 20  # stop reading every bind
+
 DRAIN_LOOK_S = 0.05
 NOTHING_CHANGED = "the store cannot write now; nothing was changed"
 IN_DOUBT = "the store failed while writing this: see smppd status before you repeat it"

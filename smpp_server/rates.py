@@ -6,9 +6,9 @@ last start that read it; a start with the same file as before leaves an imported
 
 from collections.abc import Mapping, Sequence
 
-from routing.commands import CardStep, Command
 from routing.rate_card import RateCard
 from routing.rate_rows import Row, overlaps
+from routing.standing import CardStep, Command
 from smpp_server.config_records import CardFile, Config
 from smpp_server.store import Store, StoredCard, StoreRefused
 

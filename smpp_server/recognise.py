@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from routing.commands import ABOUT_A_PERSON, CdrStep, Command
+from routing.jobs import ABOUT_A_PERSON
 from routing.numbering import MoForm, Reading
 from routing.records import (
     AckRef,
@@ -23,7 +23,7 @@ from routing.records import (
     SenderKeys,
     Silence,
 )
-from routing.standing import Seen
+from routing.standing import CdrStep, Command, Seen
 from smpp_server import events as ev
 from smpp_server.config_records import LinkConfig
 from smpp_server.config_texts import stop_form

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from routing import budget
 from routing.breaker import tell
+from routing.jobs import Job
 from routing.records import MoneyRules
-from routing.standing import Job
 from smpp_server.alarms import AlarmCode
 from smpp_server.esme import Link, Side
 from smpp_server.store import StoredCard

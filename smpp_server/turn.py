@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from routing.breaker import Attack
 from routing.budget import Override, spendable
 from routing.closing import middle_ns
-from routing.commands import Command
 from routing.explain import explain
 from routing.guards import guarded
+from routing.jobs import Job
 from routing.policy import decide, quota, trust
 from routing.records import LinkFact, Now, Outcome, OutcomeKind, Periods
-from routing.standing import AlarmChange, Attack, Changes, Job, Known, Seen, Standing
+from routing.standing import AlarmChange, Changes, Command, Known, Seen, Standing
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config_records import Config

@@ -19,16 +19,16 @@ LEVELS = {
     "routing.abuse, routing.conversion, smpp.constants",
     1: "routing.records, smpp.schema smpp.declare, smpp.text smpp.gsm smpp.segments",
     2: "routing.rate_card routing.rate_rows routing.rate_changes, routing.throttle, routing.ledger,"
-    "routing.breaker, routing.reply,"
+    "routing.breaker, routing.reply, routing.jobs,"
     "smpp.codec smpp.reader smpp.writer, smpp.receipts, smpp.window, smpp.timers, smpp.matrix",
-    3: "routing.budget routing.route, routing.fates, routing.capacity, routing.commands,"
-    "routing.guards, smpp.session smpp.happenings smpp.answers",
+    3: "routing.budget routing.route, routing.fates, routing.capacity, routing.guards,"
+    "smpp.session smpp.happenings smpp.answers",
     4: "routing.standing events, smsc_receipts smsc_noise smsc_chance,"
     "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards routing.attack routing.pace routing.ways routing.fees routing.budgets"
-    " routing.closing routing.prices routing.orders"
-    " routing.corrections routing.correlate,"
+    " routing.closing routing.prices"
+    " routing.corrections routing.correlate routing.orders,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, quiet, recognise, store, compose",
     7: "turn rates",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from routing.closing import books_after, closing_of, compared
-from routing.commands import Closing
 from routing.ledger import Books, JournalRow, LedgerError, read_entries, write_row
 from routing.money import MoneyError, format_nanos, parse_nanos
+from routing.standing import Closing
 from smpp_server.masking import reply_id, reply_ref
 from smpp_server.store import sqlite_reports as reports
 

@@ -6,7 +6,8 @@ written again may leave copies behind.
 
 import sqlite3
 
-from routing.standing import LOOKED_MOST, Changes, Job, Known
+from routing.jobs import LOOKED_MOST, Job
+from routing.standing import Changes, Known
 from smpp_server.store import Keys
 from smpp_server.store import sqlite_rows as sql
 
@@ -24,6 +25,9 @@ _BY_HAND = "SELECT pseudonym FROM optout WHERE by_hand = 1 AND pseudonym IN ({})
 _ENTER = "INSERT OR IGNORE INTO optout VALUES (?, 'server', ?, 1)"
 _TAKE_BACK = "DELETE FROM optout WHERE pseudonym = ? AND by_hand = 1"
 _CLEAR = "UPDATE reply SET claim = NULL, prefix = NULL WHERE id = ?"
+# A receipt that names no message id stands under its sender; the others keep their ids.
+_DROP_HELD = "DELETE FROM held_receipt WHERE instr(claims, ?) AND substr(message_id, 1, 1) = '?'"
+_CLEAR_HELD = "UPDATE held_receipt SET claims = x'' WHERE instr(claims, ?)"
 _PUT = "INSERT OR REPLACE INTO job VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OLD = "DELETE FROM job WHERE ended > 0 AND id <= ?"
 
@@ -59,6 +63,9 @@ def write(db: sqlite3.Connection, changes: Changes) -> None:
     if changes.jobs:
         db.executemany(_PUT, changes.jobs)
         db.executemany("INSERT OR IGNORE INTO job_person VALUES (?, ?)", changes.job_persons)
+        persons = [(pseudonym,) for _, pseudonym in changes.job_persons]
+        db.executemany(_DROP_HELD, persons)
+        db.executemany(_CLEAR_HELD, persons)
         ended = [(job.id,) for job in changes.jobs if job.ended_ns]
         db.executemany("DELETE FROM job_person WHERE job = ?", ended)
         db.execute(_OLD, (max(job.id for job in changes.jobs) - ENDED_KEPT,))

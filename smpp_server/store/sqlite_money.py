@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from routing.budget import ALLOWANCE, Override, account_of
 from routing.closing import compared, read_sums
-from routing.commands import Closing, Edge
 from routing.ledger import ACCOUNTS, account_changes
 from routing.records import Flight, Now
-from routing.standing import Changes, Known
+from routing.standing import Changes, Closing, Edge, Known
 from smpp_server.store import Keys
 from smpp_server.store import sqlite_rows as sql
 

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from routing.commands import CardStep
 from routing.rate_rows import Row
+from routing.standing import CardStep
 from smpp_server.store import StoredCard
 
 DROPPED_RATES = (

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from routing.commands import Closing
 from routing.ledger import JournalRow
+from routing.standing import Closing
 from smpp_server.store import sqlite_money
 
 Connection = sqlite3.Connection

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from routing.commands import CardStep
 from routing.rate_rows import from_text
+from routing.standing import CardStep
 
 CARD_FIELDS: Final = ("what", "carrier", "digest", "version", "currency", "place", "rows")
 ROWS_MOST: Final = 1000  # in one step, and so in one turn

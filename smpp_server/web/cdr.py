@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from routing.commands import CdrRow, CdrStep
 from routing.corrections import CDR_STEPS
+from routing.standing import CdrRow, CdrStep
 
 CDR_FIELDS: Final = ("what", "carrier", "rows")
 ROWS_MOST: Final = 1000  # in one step, and so in one turn

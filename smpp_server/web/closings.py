@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from routing.commands import Closing
+from routing.standing import Closing
 
 CLOSING_FIELDS: Final = ("month", "seq", "digest", "rows", "sums", "reserved", "dropped")
 

@@ -7,18 +7,17 @@ from routing import ledger
 from routing.breaker import Kept
 from routing.budget import Override
 from routing.guards import GuardRow, key_of
+from routing.jobs import LOOKED_MOST, Job
 from routing.ledger import Entry, JournalRow
 from routing.records import Flight, Lane, Now, Reply, ReplyKind, ReplyState
 from routing.reply import FINAL, TABLE
 from routing.standing import (
-    LOOKED_MOST,
     SWEPT_MOST,
     Changes,
     Claim,
     ClaimKey,
     HeldReceipt,
     Hold,
-    Job,
     Known,
     Seen,
     Stored,
@@ -280,6 +279,11 @@ class Model:
             del self.guards[key]
         self.jobs.update((job.id, job) for job in changes.jobs)
         for job_id, pseudonym in changes.job_persons:
+            for key, held in list(self.held_receipts.items()):
+                if pseudonym in held.claims:
+                    self.held_receipts[key] = held._replace(claims=b"")
+                    if held.message_id.startswith("?"):
+                        del self.held_receipts[key]
             self.persons.setdefault(job_id, set()).add(pseudonym)
         for job in changes.jobs:
             if job.ended_ns:

@@ -3,9 +3,9 @@
 import re
 from itertools import groupby
 
-from routing.commands import Command
 from routing.money import parse_nanos
 from routing.records import OutcomeKind, ReceiptKind
+from routing.standing import Command
 from tests.routing.worlds import World, keys_of, outcome, time_of
 
 

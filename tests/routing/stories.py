@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from routing.budget import limits
-from routing.commands import Command
 from routing.money import parse_nanos
 from routing.records import Contact, Flight, Now, Outcome, OutcomeKind, Receipt, ReceiptKind
 from routing.records import ReplyState as S
-from routing.standing import Changes, Seen, Standing
+from routing.standing import Changes, Command, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.worlds import MINUTE_NS, World, card, keys_of, outcome
 

@@ -3,12 +3,12 @@
 import pytest
 
 from routing.budget import ALLOWANCE, Override, Purse, share, titles
-from routing.commands import Command
 from routing.conversion import Conversion
 from routing.fees import month_after
 from routing.ledger import read_entries
 from routing.rate_card import RateCard, parse_rows
 from routing.records import MoneyRules, OutcomeKind, ReceiptKind
+from routing.standing import Command
 from tests.routing.plays import flying, play
 from tests.routing.worlds import World, outcome, time_of
 

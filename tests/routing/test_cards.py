@@ -2,8 +2,8 @@
 
 import pytest
 
-from routing.commands import CardStep, Command
 from routing.rate_rows import Row
+from routing.standing import CardStep, Command
 from tests.routing.worlds import World
 
 OLD, NEW = "a" * 64, "b" * 64

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from routing import ledger, settle, throttle
 from routing.answer import answer
-from routing.commands import Command
 from routing.draft import Draft
 from routing.explain import explain
 from routing.policy import trust
@@ -22,7 +21,7 @@ from routing.records import (
 )
 from routing.release import release
 from routing.reply import OURS, PEERS, TABLE, ReplyError, ReplyEvent, diagram, move
-from routing.standing import ALL, Claim, Hold, Known, Park, Pause, Seen, Standing, Stored
+from routing.standing import ALL, Claim, Command, Hold, Known, Park, Pause, Seen, Standing, Stored
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.worlds import World, outcome
 

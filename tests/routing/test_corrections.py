@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from routing.commands import CdrRow, CdrStep, Command
 from routing.conversion import Conversion
 from routing.records import OutcomeKind, ReplyState
-from routing.standing import Changes
+from routing.standing import CdrRow, CdrStep, Changes, Command
 from routing.throttle import HOUR_NS
 from tests.routing.plays import flying
 from tests.routing.worlds import MINUTE_NS, World, keys_of, outcome

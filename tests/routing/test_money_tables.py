@@ -2,8 +2,8 @@
 
 import pytest
 
-from routing.commands import Command
 from routing.records import OutcomeKind, ReplyState
+from routing.standing import Command
 from tests.routing.plays import play
 from tests.routing.worlds import World, outcome
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from routing.abuse import Caps, GuardRules
-from routing.commands import Command
 from routing.guards import key_of
+from routing.jobs import LOOKED_MOST
 from routing.orders import UNREADABLE
 from routing.records import OutcomeKind
 from routing.records import ReplyState as S
-from routing.standing import LOOKED_MOST
+from routing.standing import Command
 from tests.routing.plays import flying, play
 from tests.routing.worlds import World, keys_of, outcome
 

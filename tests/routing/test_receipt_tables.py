@@ -6,8 +6,8 @@ it. A receipt that fits no reply waits five minutes for its response.
 
 import pytest
 
-from routing.commands import CdrRow, CdrStep, Command
 from routing.records import OutcomeKind, ReceiptKind, ReplyState
+from routing.standing import CdrRow, CdrStep, Command
 from routing.throttle import Counter
 from tests.routing.plays import flying, play
 from tests.routing.worlds import MINUTE_NS, World, keys_of, outcome

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from routing.commands import Command
+from routing.jobs import Job
 from routing.ledger import Entry, read_entries
 from routing.money import parse_nanos
 from routing.numbering import MoForm
@@ -29,7 +29,7 @@ from routing.records import (
     SenderKeys,
     Silence,
 )
-from routing.standing import Changes, Job, Known, Seen, Standing
+from routing.standing import Changes, Command, Known, Seen, Standing
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from smpp_server.config_records import QuietHours
 from smpp_server.quiet import Quiet

@@ -306,7 +306,7 @@ def test_the_texts_of_the_replies_of_a_claim(
         (
             'texts = ["fr.B"]',
             "",
-            'server.toml:7: campaign.default.texts: there is no text "fr.B", did you mean "fr.A"?',
+            'server.toml:7: campaign.default.texts: there is no text "fr.B", did you mean "fr.N"?',
         ),
         (
             "",

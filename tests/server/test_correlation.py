@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from routing.commands import CdrRow, CdrStep, Command
 from routing.records import SenderKeys, Submit
+from routing.standing import CdrRow, CdrStep, Command
 from smpp_server import events as ev
 from smpp_server.compose import Composer
 from smpp_server.config import Config, load

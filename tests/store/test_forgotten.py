@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from routing.guards import key_of
+from routing.jobs import LOOKED_MOST
 from routing.records import ReplyState as S
-from routing.standing import LOOKED_MOST
 from smpp_server import events as ev
+from smpp_server.smpp.happenings import Received
 from tests.store.test_sqlite_erasure import found
 from tests.store.turns import BIND, Bench, configuration, sent
 
@@ -60,6 +61,11 @@ def test_nothing_of_who_was_forgotten_is_in_any_file(tmp_path: Path) -> None:
     """Claims, counts, replies in every state, under old keys and new; another person's stay."""
     bench = Bench(tmp_path, configuration(tmp_path, 2, EDIT))
     old = lived(bench, PERSON, OTHER)
+    held = [bench.text(PERSON, b"%sstat:DELIVRD err:000" % said) for said in (b"id:9999 ", b"")]
+    for receipt in held:  # of no reply that is known; the second names no message at all
+        receipt.esm_class = 4
+    bench.run(bench.heard(*map(Received, held)))
+    assert len(bench.rows("SELECT 1 FROM held_receipt WHERE length(claims) = 32")) > 0
     mine = pseudonyms(bench, PERSON) | {old}
     theirs = set(bench.vault.sender_keys(OTHER).claims)
     assert found(bench.path, *mine, *theirs) == mine | theirs  # the search does find
@@ -73,6 +79,7 @@ def test_nothing_of_who_was_forgotten_is_in_any_file(tmp_path: Path) -> None:
     bench.turn.rest(bench.monotonic_ns, idle=True)
     assert found(bench.path, *mine, PERSON.encode()) == set()
     assert found(bench.path, *theirs) == theirs
+    assert bench.rows("SELECT DISTINCT length(claims) FROM held_receipt") == [(0,)]
     keys = [key_of(p) for p in bench.vault.sender_keys(PERSON).claims]
     assert not bench.rows("SELECT 1 FROM guard WHERE id IN (?, ?)", *keys)
     assert bench.rows("SELECT nanos FROM balance WHERE account = 'settled'") == settled

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from routing.commands import CardStep, Command
 from routing.rate_rows import Row, parse_rows
+from routing.standing import CardStep, Command
 from smpp_server import events as ev
 from smpp_server.config_records import Config
 from smpp_server.store import StoreRefused

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from routing.commands import Command
 from routing.records import ReplyState
+from routing.standing import Command
 from smpp_server import events as ev
 from smpp_server.smpp.happenings import Answered
 from smpp_server.smpp.schema import SubmitSmResp
