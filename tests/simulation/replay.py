@@ -1,6 +1,6 @@
 """Plays a scene of `week` through the real house and the bundled SMSC, in imagined time.
 
-    python -m tests.simulation.replay [week | week-paid-inbound | one-number | ...]
+python -m tests.simulation.replay [week | week-paid-inbound | one-number | ...]
 """
 
 import argparse
@@ -67,6 +67,7 @@ class Told:
     statuses: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     explained: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     waiting_most: int = 0
+    too_old_at_s: float | None = None  # the first
     overdrawn: list[str] = field(default_factory=list)  # budgets that were exceeded, ever
     budget_nanos: int = 0
     day_nanos: int = 0
@@ -96,9 +97,9 @@ class Told:
         return int(self.last["money"]["inbound_nanos"])
 
     def waits_s(self) -> list[float]:
-        """From the text of each answered person to the reply."""
+        """From the first text of each who was answered to the reply, in the order of replies."""
         came = {text.source: text.at_s for text in reversed(self.arrivals)}
-        return [at_s - came[source] for at_s, source in self.replies if is_person(source)]
+        return [at_s - came[source] for at_s, source in self.replies]
 
     def attackers_replies(self) -> int:
         """Replies nobody wanted."""
@@ -172,6 +173,8 @@ class Replay:
             if summary is not None and summary.turns != self._turns:
                 self._turns = summary.turns
                 self.told.waiting_most = max(self.told.waiting_most, summary.waiting)
+                if self.told.too_old_at_s is None and "cancelled: too old" in summary.tallies:
+                    self.told.too_old_at_s = self.time.seconds()
                 self._audit(summary.balances, summary.day)
         self.told.statuses.append((self.time.seconds(), self.house.status()))
         self.told.invoice_nanos = self.smsc.invoice.outbound_nanos
@@ -246,6 +249,7 @@ def moment(at_s: float) -> str:
 def lines(told: Told) -> list[str]:
     """The scene in figures."""
     people = sum(is_person(text.source) for text in told.arrivals)
+    people_answered = len(told.replies) - told.attackers_replies()
     waits = told.waits_s()
     tallies = told.tallies
     named = Counter(
@@ -253,7 +257,7 @@ def lines(told: Told) -> list[str]:
     )
     rows = [
         ("texts", f"{len(told.arrivals):,}", f"{people:,} of people who text once"),
-        ("answered", f"{len(told.replies):,}", f"{len(waits):,} of these people"),
+        ("answered", f"{len(told.replies):,}", f"{people_answered:,} of these people"),
         *((name.split(": ")[0], f"{n:,}", name.split(": ")[1]) for name, n in named.most_common()),
         ("waiting at most", f"{told.waiting_most:,}", ""),
         ("longest wait", span(int(max(waits, default=0))), ""),

@@ -111,9 +111,7 @@ WEEK_PAID_INBOUND = Scene("the week, ten numbers, paid texts", PEOPLE, raid, inb
 ONE_NUMBER = Scene("the week, one number", PEOPLE, raid, numbers=1)
 AT_ONCE_S = 16 * HOUR_S
 SPOOFED = Scene("a day, few ranges", (1200,), spoofed, AT_ONCE_S)
-DEAR = Scene(
-    "a day, dear countries", (1200,), dear, AT_ONCE_S, countries=("FR", "GP", "MQ", "RE")
-)
+DEAR = Scene("a day, dear countries", (1200,), dear, AT_ONCE_S, countries=("FR", "GP", "MQ", "RE"))
 SCENES = {
     "week": WEEK,
     "week-paid-inbound": WEEK_PAID_INBOUND,
