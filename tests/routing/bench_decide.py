@@ -32,7 +32,7 @@ def contacts(count: int) -> list[Contact]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status is 1 when the median of CPU time, which others cannot take, is not below."""
-    parser = argparse.ArgumentParser(prog="bench_decide", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="bench_decide", description=__doc__)
     parser.add_argument("--contacts", type=int, default=1000, help="in the batch")
     parser.add_argument("--runs", type=int, default=50)
     options = parser.parse_args(arguments)

@@ -278,7 +278,7 @@ def lines(told: Told) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints a table for each scene; the exit status is 1 when a budget was exceeded."""
-    parser = argparse.ArgumentParser(prog="replay_2017", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="replay_2017", description=__doc__)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"of {', '.join(SCENES)}")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.scenes if name not in SCENES]
