@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.peer("chromium"), pytest.mark.slow]
 PNG_START = b"\x89PNG\r\n\x1a\n"
 WORDS = re.compile(r"<text[^>]*>([^<]*)</text>")
 OWN_ERRAND = re.compile(  # what a browser asks its maker, whatever the page; it gets no answer
-    r"(CONNECT |GET http://)[\w.-]+\.(google|googleapis|gvt1|gstatic)\.com[:/]"
+    r"(CONNECT |(GET|POST) http://)[\w.-]+\.(google|googleapis|gvt1|gstatic)\.com[:/]"
 )
 ALONE = (
     "--headless --no-sandbox --disable-gpu --disable-background-networking "
