@@ -80,15 +80,19 @@ def _books(outcome: Outcome) -> Check:
 
 def _limits(outcome: Outcome) -> Iterator[Check]:
     target, money = outcome.target, outcome.money
-    if target.budget_nanos is not None:
-        spent, budget = money["day_nanos"], target.budget_nanos
-        right = spent <= budget and outcome.theirs.outbound_nanos <= budget
-        found = f"{format_nanos(spent)} of {format_nanos(budget)} {outcome.target.currency}"
-        yield Check("The budget of the day holds", right and money["left_nanos"] >= 0, found)
+    limited = [one for one in money["budgets"] if one["limit_nanos"] is not None]
+    over = [one["name"] for one in limited if one["used_nanos"] > one["limit_nanos"]]
+    spent = [
+        f"{format_nanos(one['used_nanos'])} of {format_nanos(one['limit_nanos'])} "
+        f"{target.currency} ({one['name']})"
+        for one in limited
+    ]
+    found = ", ".join(spent) or "none is set"
+    yield Check("Every budget holds", not over and money["left_nanos"] >= 0, found)
     if target.tps_segments:
         burst = max(target.tps_segments / 10, target.largest_segments)
         found = (
-            f"{target.tps_segments:,} segments a second allowed; at the worst "
+            f"{target.tps_segments:,g} segments a second allowed; at the worst "
             f"{max(0.0, outcome.most_ahead):.1f} ahead, {burst:.0f} may be"
         )
         yield Check("No faster than the rate limit", outcome.most_ahead <= burst, found)

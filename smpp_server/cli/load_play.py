@@ -58,11 +58,11 @@ class Watch:
         self.segments = 0
         self.most_ahead = 0.0
         self.began_s = reactor.seconds()
-        self.tps_segments = 0
+        self.tps_segments = 0.0
         self._seconds = reactor.seconds
         self._asked_s: dict[int, float] = {}
 
-    def begin(self, tps_segments: int) -> None:
+    def begin(self, tps_segments: float) -> None:
         """Now the first text is sent, to a server that may send so much; 0: no limit."""
         self.began_s = self._seconds()
         self.tps_segments = tps_segments

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from routing.capacity import capacity
 from smpp_server.cli import client
 from smpp_server.cli.load_profiles import Load
 from smpp_server.cli.place import BadConfig, Sentence
-from smpp_server.cli.report import caps
 from smpp_server.cli.stage import OUR_NUMBER, Script, Stage, in_thread, listen, opened, until
 from smpp_server.config import load as read_config
 from smpp_server.config_checks import is_this_machine
@@ -41,7 +41,7 @@ class Target:
     says: str
     our_number: str
     largest_segments: int  # of one reply
-    tps_segments: int  # 0: no limit
+    tps_segments: float  # 0: no limit
     hour_segments: int  # the same
     window: int
     budget_nanos: int | None  # of the day; None: no limit
@@ -52,19 +52,20 @@ class Target:
 def _limits(config: Config, link: LinkConfig, our_number: str) -> dict[str, Any]:
     """What the server promised its operator, as its own configuration says."""
     [number] = [one for one in config.rules.numbers.values() if one.msisdn == our_number]
-    rates = [
-        number.limits.tps_segments,
-        config.rules.links[link.name].limits.tps_segments,
-        config.rules.carriers[link.carrier].limits.tps_segments,
-    ]
+    limits = (
+        number.limits,
+        config.rules.links[link.name].limits,
+        config.rules.carriers[link.carrier].limits,
+    )
+    rates = [one.tps_segments / one.tps_seconds for one in limits]
     texts = (number.text_id, number.stop_text_id)
     return {
         "our_number": our_number,
         "largest_segments": max(config.rules.texts[one].segments for one in texts if one),
         "tps_segments": min(filter(None, rates), default=0),
-        "hour_segments": caps(config, number)[0],
+        "hour_segments": capacity(config.rules, number).hour,
         "window": link.window,
-        "budget_nanos": config.rules.money.budget_day_nanos,
+        "budget_nanos": config.rules.money.budgets.get("day"),
         "currency": config.rules.money.currency,
     }
 

@@ -57,6 +57,11 @@ class Page(HTMLParser):
         return [words for where, words in self.words if where == tag]
 
 
+def budget(used_thousandths: int) -> dict[str, Any]:
+    """One of 1.00 EUR, as status tells it."""
+    return {"name": "day", "limit_nanos": 10**9, "used_nanos": used_thousandths * 10**6}
+
+
 def outcome(**other: Any) -> Outcome:
     """Twenty texts of eighteen people, as they should end."""
     nothing: Any = None
@@ -74,7 +79,7 @@ def outcome(**other: Any) -> Outcome:
     for nth in range(20):
         replied[load.sender(nth)] = 1
     books = Books(18, 891_000_000, 20, 20_000_000)
-    money = {"currency": "EUR", "reserved_nanos": 0, "day_nanos": 891_000_000, "left_nanos": 1}
+    money = {"currency": "EUR", "reserved_nanos": 0, "left_nanos": 1, "budgets": [budget(891)]}
     tallies = {"contacts": 20, "replies": 18, "accepted": 18, "silent: replied already": 2}
     sound = Outcome(load, target, True, 2.0, series, books, books, tallies, money, 20, replied,
                     0, 1.5, 18, [], 4096)  # fmt: skip
@@ -102,8 +107,8 @@ def test_what_must_turn_the_verdict_red() -> None:
         ({"replied": missing}, ["Who is owed a reply has it"]),
         ({"ours": sound.ours._replace(outbound_nanos=891_000_001)}, [books]),
         ({"money": {**sound.money, "reserved_nanos": 1}}, [books]),
-        ({"money": {**sound.money, "day_nanos": 1_000_000_001}}, ["The budget of the day holds"]),
-        ({"money": {**sound.money, "left_nanos": -1}}, ["The budget of the day holds"]),
+        ({"money": {**sound.money, "budgets": [budget(1001)]}}, ["Every budget holds"]),
+        ({"money": {**sound.money, "left_nanos": -1}}, ["Every budget holds"]),
         ({"most_ahead": 2.1}, ["No faster than the rate limit"]),
         ({"segments": 101}, ["The cap of the hour holds"]),
         ({"series": slow}, ["The window is never exceeded"]),
