@@ -14,7 +14,7 @@ STEP_S: Final = 0.02
 SHORT_S: Final = 0.25  # between two samples of a short run
 LONG_S: Final = 1.0
 LONG_RUN_S: Final = 30
-SEARCHED: Final = 40  # numbers that are looked for in every form; all are looked for as digits
+SEARCHED: Final = 20  # numbers that are looked for in every form; all are looked for as digits
 WORDS: Final = "Salut, tu te souviens de moi ?"
 SHORTEST: Final = 6  # letters of a word that no file has by chance
 
@@ -134,7 +134,7 @@ class Run:
             theirs=invoiced(target.simulator),
             tallies={name: n - before.get(name, 0) for name, n in after.items()},
             money=self._status["money"],
-            confirmed=target.simulator.counts.confirmed,
+            confirmed=target.simulator.invoice.inbound_texts,
             replied=watch.replied,
             strangers=watch.strangers,
             most_ahead=watch.most_ahead,
@@ -153,7 +153,7 @@ class Run:
     async def _send(self, tell: Progress) -> bool:
         """False when nothing moves any more before everything is at rest."""
         simulator, load = self.target.simulator, self.load
-        counts, invoice = simulator.counts, simulator.invoice
+        invoice = simulator.invoice  # counts each text once, however often it came
         if not load.span_s:
             simulator.feed(self._crowd(0, load.texts))
         sent, moved_s, best = 0, self._seconds(), -1
@@ -164,10 +164,10 @@ class Run:
                 simulator.deliver(*self._crowd(sent, due))
                 sent = due
             await self._look(now_s)
-            tell(self.series, counts.confirmed, invoice.outbound_messages)
-            if counts.confirmed >= load.texts and self._resting():
+            tell(self.series, invoice.inbound_texts, invoice.outbound_messages)
+            if invoice.inbound_texts >= load.texts and self._resting():
                 return True
-            progress = counts.confirmed + invoice.outbound_messages + sent
+            progress = invoice.inbound_texts + invoice.outbound_messages + sent
             if progress > best:
                 best, moved_s = progress, now_s
             elif now_s - moved_s > self._patience_s and sent in (0, load.texts):
@@ -209,7 +209,7 @@ class Run:
         self.series.add(
             Sample(
                 self._seconds() - watch.began_s,
-                simulator.counts.confirmed,
+                simulator.invoice.inbound_texts,
                 simulator.invoice.outbound_messages,
                 *self._peaks,
                 simulator.invoice.outbound_nanos,

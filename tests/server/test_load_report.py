@@ -1,9 +1,12 @@
 """A load from end to end: the verdict, the exit status, the report, and what must turn it red."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import pytest
@@ -13,11 +16,11 @@ from smpp_server.cli.load_page import page, span
 from smpp_server.cli.load_play import Outcome
 from smpp_server.cli.load_profiles import Load
 from smpp_server.cli.load_samples import Histogram, Sample, Series
-from smpp_server.cli.load_search import forms, semi_octets, traces
+from smpp_server.cli.load_search import PIECE, forms, semi_octets, traces
 from smpp_server.cli.load_target import Target
 from smpp_server.cli.stage import Books
 from tests.server.configs import changed, write
-from tests.server.test_cli import process, smppd
+from tests.server.test_cli import ROOT, process, smppd
 
 PLOTS = {
     "Throughput": "texts or replies (1/s)",
@@ -164,6 +167,9 @@ def test_what_was_sent_is_found_in_every_form(tmp_path: Path) -> None:
             expected = [] if form == b"x\0S\0o\0u\0v\0i\0e\0n\0s\0" else [
                 f"{what} that was sent stands in state/file"]  # fmt: skip
             assert search() == expected, form
+    for before in (PIECE - 12, PIECE - 1):  # across the border of two pieces
+        written.write_bytes(b"." * before + b" 33614711899 ")
+        assert search() == ["a number that was sent stands in state/file"]
 
 
 def test_what_goes_together() -> None:
@@ -211,3 +217,42 @@ def test_a_raid_costs_next_to_nothing() -> None:
     value = json.loads(shown.stdout)
     assert 20 <= value["ledger"]["replies"] <= 30
     assert sum(value["silent"].values()) == 900 - value["ledger"]["replies"]
+
+
+@pytest.mark.slow
+def test_a_running_server_is_loaded(tmp_path: Path) -> None:
+    """In a process of its own, with the configuration an operator begins with, but for limits."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert smppd("init", tmp_path).exit_code == 0
+    path = tmp_path / "server.toml"
+    text = path.read_text("utf-8").replace("port = 2775", f"port = {port}")
+    for old, new in (
+        ("delay_min = 60", "delay_s = 0\nspread_s = 0"),
+        ("tps_segments = 1\n", "tps_segments = 100\n"),
+        ("segments_per_hour = 100\n", "segments_per_hour = 36000\n"),
+        ("segments_per_day = 500\n", "segments_per_day = 36000\n"),
+    ):
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+    path.write_text(text, "utf-8")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "smpp_server", "run", "--config", path],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        while smppd("fund", "5", "--config", path).exit_code:
+            assert server.poll() is None
+        shown = process("-m", "smpp_server", "load-test", "--config", path, "--texts", 60,
+                        "--seconds", 2, "--window", 10, "--json")  # fmt: skip
+    finally:
+        server.terminate()
+        _, errors = server.communicate(timeout=30)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    value = json.loads(shown.stdout)
+    assert value["ledger"] == value["invoice"] and value["ledger"]["replies"] == 54
+    assert len(value["checks"]) == 8  # whom a running server owes a reply, it alone knows
+    assert server.returncode == 0, errors
