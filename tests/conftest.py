@@ -14,6 +14,7 @@ PEERS: dict[str, Sequence[str]] = {
     "Net::SMPP": ("perl", "-MNet::SMPP", "-e", "1"),
     "tshark": ("tshark", "--version"),
     "kannel": ("bearerbox", "--version"),
+    "chromium": ("chromium", "--version"),
 }
 # What these two assert is explained as in a test.
 pytest.register_assert_rewrite("tests.interop.foreign_smsc", "tests.interop.simulate")

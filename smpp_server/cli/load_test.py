@@ -1,66 +1,42 @@
-"""`smppd load-test`: many texts at a rate, and at the end the books against the invoice."""
+"""`smppd load-test`: many texts in a shape of traffic, and at the end a verdict and a report."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, Protocol
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from routing.money import format_nanos
 from smpp_server.cli import show
+from smpp_server.cli.load_checks import Check, checks, silences
+from smpp_server.cli.load_page import page, span
+from smpp_server.cli.load_play import Outcome, Progress, Run, Watch
+from smpp_server.cli.load_profiles import PEOPLE, PROFILES, Load
+from smpp_server.cli.load_samples import Series
+from smpp_server.cli.load_target import configuration, embedded, live, only_link
 from smpp_server.cli.place import Sentence
-from smpp_server.cli.stage import (
-    OUR_NUMBER,
-    Books,
-    Script,
-    Stage,
-    is_terminal,
-    opened,
-    pause,
-    perform,
-    say,
+from smpp_server.cli.stage import is_terminal, perform, say
+from smpp_server.smsc_invoice import PriceFault, Prices
+
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+_PROFILES: Final = "; ".join(
+    f"{name}: {one.says}, {one.texts:,} texts"
+    + (f" in {one.span_s:,} s" if one.span_s else ", as fast as they are taken")
+    for name, one in PROFILES.items()
 )
-from smpp_server.smsc_plan import Text
-
-RICH_NANOS: Final = 10**15  # a million: money is not what is tested here
-STEP_S: Final = 0.02
-STALL_S: Final = 15.0  # without any progress
-WORDS: Final = "Salut, tu te souviens de moi ?"
 
 
-class Load(NamedTuple):
-    """What is asked for."""
-
-    texts: int
-    rate: int  # texts a second; 0: as fast as they are taken
-    window: int
-    again: int  # 2 or more: of every so many texts one is from the sender of the text before it
-
-
-class Result(NamedTuple):
-    """What came of it."""
-
-    elapsed_s: float
-    latencies_ns: list[int]  # sorted
-    ours: Books
-    theirs: Books
-    expected: Books | None  # None when not all came through
-    unsettled_nanos: int
-
-
-class Progress(Protocol):
-    """Told how far the load has come."""
-
-    def __call__(self, received: int, replied: int) -> None:
-        """So many texts were confirmed and so many replies taken."""
-
-
-@click.command("load-test")
-@click.option("--texts", default=5000, show_default=True, type=click.IntRange(1, 10_000_000),
-              help="How many are sent.")  # fmt: skip
-@click.option("--rate", default=0, show_default=True, type=click.IntRange(0, 1_000_000),
-              help="Texts a second; 0: as fast as they are taken.")  # fmt: skip
+@click.command("load-test", epilog=f"Profiles. {_PROFILES}.")
+@click.option("--profile", default="sustained", show_default=True, type=click.Choice([*PROFILES]),
+              help="The shape of the traffic; see below.")  # fmt: skip
+@click.option("--texts", type=click.IntRange(1, PEOPLE), help="How many are sent.")
+@click.option("--seconds", type=click.IntRange(1, 10**6), help="In how long a time.")
+@click.option("--rate", type=click.IntRange(0, 1_000_000),
+              help="Texts a second on average, instead of --seconds; 0: as fast as they are "
+                   "taken.")  # fmt: skip
 @click.option("--window", default=100, show_default=True, type=click.IntRange(1, 10_000),
               help="Unanswered texts, and unanswered replies, at once.")  # fmt: skip
 @click.option(
@@ -70,160 +46,160 @@ class Progress(Protocol):
     type=click.IntRange(2),
     help="Of every so many texts one is from somebody answered already.",
 )
+@click.option("--config", type=_FILE, metavar="FILE",
+              help="Load the server that runs with this configuration, instead of one made for "
+                   "it: its only link leads to this machine, and we are its SMSC.")  # fmt: skip
+@click.option("--prices", type=_FILE, metavar="FILE",
+              help="With --config, price list of the invoice: lines of "
+                   "out|in,prefix,label,price.")  # fmt: skip
+@click.option("--patience", default=15, show_default=True, type=click.IntRange(1),
+              help="Seconds without any progress after which it ends.")  # fmt: skip
+@click.option("--report", type=_FILE, metavar="FILE.html",
+              help="Write verdict, checks and plots into one HTML file.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
-def load_test(texts: int, rate: int, window: int, again: int, as_json: bool) -> None:
-    """Send a load of texts through simulator and server, and compare the books at the end.
+def load_test(patience: int, report: Path | None, as_json: bool, **options: Any) -> None:
+    """Send a load of texts through simulator and server, and judge all that came of it.
 
-    Both run in this process over loopback, with the ledger, claims and throttle on, in a
-    directory that is gone afterwards. It fails when the SMSC's invoice, counted from the octets
-    it received by code of its own, differs from our ledger in any way.
+    Both run in this process over loopback, with the ledger, claims, guards, breaker and throttle
+    on, in a directory that is gone afterwards. It fails when a text has neither a reply nor a
+    reason, when somebody gets two, when the SMSC's invoice, counted from the octets it received by
+    code of its own, differs from our ledger, when a limit was passed, or when a word or a number
+    that was sent stands in a file of the server.
     """
-    load = Load(texts, rate, window, again)
+    load = asked_for(options)
+    config = configuration(options["config"]) if options["config"] else None
+    if config is not None:
+        only_link(config)  # before the reactor runs and anything is opened
+    elif options["prices"]:
+        raise Sentence("--prices goes with --config: a server made for the load has its own")
+    prices = price_list(options["prices"])
 
-    async def play(reactor: Any) -> Result:
-        with progress(load, not as_json) as tell:
-            return await _play(reactor, load, tell)
+    async def play(reactor: Any) -> Outcome:
+        watch = Watch(reactor, load)
+        if config is not None:
+            aim = live(reactor, config, prices, load.window, watch.submitted)
+        else:
+            aim = embedded(reactor, load, watch.submitted)
+        async with aim as target:
+            with progress(load, target.currency, not as_json) as tell:
+                return await Run(load, target, watch, patience).play(tell)
 
-    result = perform(play)
-    if result is None:
-        raise Sentence("interrupted; nothing was compared")
-    said = json.dumps(figures(load, result)) if as_json else "\n".join(lines(load, result))
+    outcome = perform(play)
+    if outcome is None:
+        raise Sentence("interrupted; nothing was judged")
+    found = checks(outcome)
+    if report is not None:
+        when = datetime.now(UTC).strftime("%-d %B %Y, %H:%M UTC")
+        write(report, page(outcome, found, show.version_line(), when))
+    said = json.dumps(figures(outcome, found)) if as_json else "\n".join(lines(outcome, found))
     say(said)
-    raise SystemExit(0 if is_right(result) else 1)
+    raise SystemExit(0 if all(check.right for check in found) else 1)
 
 
-async def _play(reactor: Any, load: Load, tell: Progress) -> Result:
-    script = Script(budget="1000000", segments_per_s=1_000_000, window=load.window, receipts=False)
-    async with opened(reactor, script) as stage:
-        await stage.fund(RICH_NANOS)
-        began_s = reactor.seconds()
-        whole = await _send(stage, load, tell)
-        elapsed_s = reactor.seconds() - began_s
-    money = stage.status()["money"]
-    return Result(
-        elapsed_s,
-        sorted(stage.simulator.reply_latency_ns),
-        stage.ours(),
-        stage.theirs(),
-        expected(load) if whole else None,
-        money["reserved_nanos"],
-    )
+def asked_for(options: dict[str, Any]) -> Load:
+    """The load that these options describe. Raises Sentence."""
+    profile = PROFILES[options["profile"]]
+    texts, seconds, rate = options["texts"] or profile.texts, options["seconds"], options["rate"]
+    if seconds is not None and rate is not None:
+        raise Sentence("--seconds or --rate, not both: the one follows from the other")
+    span_s = float(profile.span_s if seconds is None else seconds)
+    if rate is not None:
+        span_s = texts / rate if rate else 0.0
+    return Load(options["profile"], texts, span_s, options["window"], options["again"])
 
 
-async def _send(stage: Stage, load: Load, tell: Progress) -> bool:
-    """Deliver everything and wait for all that follows; False when it stops before."""
-    crowd = people(load)
-    replies = expected(load).replies
-    counts, invoice = stage.simulator.counts, stage.simulator.invoice
-    seconds = stage.reactor.seconds
-    began_s, sent = seconds(), 0
-    if not load.rate:
-        stage.simulator.feed(crowd)
-    best, moved_s = 0, seconds()
-    while counts.confirmed < load.texts or invoice.outbound_messages < replies:
-        if load.rate:
-            wanted = min(load.texts, int((seconds() - began_s) * load.rate) + 1)
-            stage.simulator.deliver(*(next(crowd) for _ in range(wanted - sent)))
-            sent = wanted
-        await pause(stage.reactor, STEP_S)
-        tell(counts.confirmed, invoice.outbound_messages)
-        if counts.confirmed + invoice.outbound_messages > best:
-            best, moved_s = counts.confirmed + invoice.outbound_messages, seconds()
-        elif seconds() - moved_s > STALL_S:
-            return False
-    return await stage.until(stage.resting, STALL_S)
+def price_list(path: Path | None) -> Prices:
+    """Of the invoice. Raises Sentence."""
+    if path is None:
+        return Prices.flat("0.0495")
+    try:
+        return Prices.read(path.read_text("utf-8").splitlines())
+    except PriceFault as fault:
+        raise Sentence(f"{path}: {fault}") from None
+    except OSError as error:
+        raise Sentence(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Sentence(f"{path} is not UTF-8 text") from None
 
 
-def people(load: Load) -> Iterator[Text]:
-    """Handsets of France, each once but for those who text again."""
-    sender = 0
-    for n in range(load.texts):
-        if not (load.again and n % load.again == load.again - 1 and n):
-            sender = n
-        yield Text(f"336{sender:08d}", OUR_NUMBER, WORDS)
+def write(path: Path, text: str) -> None:
+    """The report. Raises Sentence."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise Sentence(f"{path} cannot be written: {error.strerror}") from None
 
 
-def expected(load: Load) -> Books:
-    """What this load must come to, by a third way of counting: the prices of the stage."""
-    replies = load.texts - load.texts // load.again
-    return Books(replies, replies * 49_500_000, load.texts, load.texts * 1_000_000)
-
-
-def is_right(result: Result) -> bool:
-    """Whether nothing is missing, nothing is too much and all three countings agree."""
-    return result.ours == result.theirs == result.expected and not result.unsettled_nanos
-
-
-def figures(load: Load, result: Result) -> dict[str, object]:
+def figures(outcome: Outcome, found: list[Check]) -> dict[str, object]:
     """The result as JSON."""
+    load, total = outcome.load, outcome.series.total()
     return {
+        "profile": load.profile,
         "texts": load.texts,
-        "rate": load.rate,
+        "span_s": load.span_s,
         "window": load.window,
-        "elapsed_s": round(result.elapsed_s, 3),
-        "texts_per_s": round(result.theirs.texts / result.elapsed_s, 1),
-        "p50_ms": percentile_ms(result.latencies_ns, 50),
-        "p99_ms": percentile_ms(result.latencies_ns, 99),
-        "ledger": result.ours._asdict(),
-        "invoice": result.theirs._asdict(),
-        "reserved_nanos": result.unsettled_nanos,
-        "complete": result.expected is not None,
-        "equal": is_right(result),
-    }
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        "texts_per_s": round(outcome.theirs.texts / outcome.elapsed_s, 1),
+        **{f"p{per_mille / 10:g}_ms": total.percentile_us(per_mille) / 1000
+           for per_mille in (500, 950, 990, 999)},
+        "ledger": outcome.ours._asdict(),
+        "invoice": outcome.theirs._asdict(),
+        "reserved_nanos": outcome.money["reserved_nanos"],
+        "complete": outcome.whole,
+        "equal": outcome.ours == outcome.theirs,
+        "silent": silences(outcome),
+        "checks": [check._asdict() for check in found],
+        "right": all(check.right for check in found),
+    }  # fmt: skip
 
 
-def lines(load: Load, result: Result) -> list[str]:
+def lines(outcome: Outcome, found: list[Check]) -> list[str]:
     """The result for people."""
-    ours, theirs = result.ours, result.theirs
-    pace = result.theirs.texts / result.elapsed_s
-    table = [
-        ("", "our ledger", "the SMSC's invoice"),
-        ("texts received", f"{ours.texts:,}", f"{theirs.texts:,}"),
-        ("replies sent", f"{ours.replies:,}", f"{theirs.replies:,}"),
-        ("outbound, EUR", format_nanos(ours.outbound_nanos), format_nanos(theirs.outbound_nanos)),
-        ("inbound, EUR", format_nanos(ours.inbound_nanos), format_nanos(theirs.inbound_nanos)),
-    ]
+    total = outcome.series.total()
+    pace = outcome.theirs.texts / outcome.elapsed_s
     said = [
-        f"{theirs.texts:,} texts in {result.elapsed_s:.2f} s: {pace:,.0f} a second, "
-        f"window {load.window}",
-        f"from text to reply: half within {percentile_ms(result.latencies_ns, 50)} ms, "
-        f"99 of 100 within {percentile_ms(result.latencies_ns, 99)} ms",
-        "",
-        *show.columns(table),
+        f"{outcome.theirs.texts:,} texts in {outcome.elapsed_s:.2f} s: {pace:,.0f} a second, "
+        f"window {outcome.load.window}",
+        f"from text to reply: half within {span(total.percentile_us(500))}, "
+        f"99 of 100 within {span(total.percentile_us(990))}",
         "",
     ]
-    if is_right(result):
-        return [*said, show.colour("Equal, to the last decimal.", "green")]
-    why = "Not all came through." if result.expected is None else "NOT EQUAL."
-    if result.unsettled_nanos:
-        why += f" Reserved and not settled: {format_nanos(result.unsettled_nanos)} EUR."
-    return [*said, show.colour(why, "red", bold=True)]
-
-
-def percentile_ms(ordered_ns: list[int], percent: int) -> float:
-    """Milliseconds below which so many of 100 values lie; 0 when there are none."""
-    if not ordered_ns:
-        return 0.0
-    place = min(len(ordered_ns) - 1, len(ordered_ns) * percent // 100)
-    return round(ordered_ns[place] / 1e6, 2)
+    for check in found:
+        mark = show.colour("holds ", "green") if check.right else show.colour("FAILED", "red", True)
+        said += [f"{mark}  {check.what}", show.faint(f"        {check.found}")]
+    wrong = sum(not check.right for check in found)
+    if wrong:
+        return [*said, "", show.colour(f"{wrong} of {len(found)} checks failed.", "red", True)]
+    return [*said, "", show.colour(f"All {len(found)} checks hold.", "green")]
 
 
 @contextmanager
-def progress(load: Load, wanted: bool) -> Iterator[Progress]:
-    """A live line on a terminal, nothing elsewhere."""
+def progress(load: Load, currency: str, wanted: bool) -> Iterator[Progress]:
+    """A live line on a terminal: rate, latency and money; nothing elsewhere."""
     if not wanted or not is_terminal():
-        yield lambda received, replied: None
+        yield lambda series, confirmed, replies: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
     from rich.progress import Progress as Live
 
     with Live("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-              transient=True) as live:  # fmt: skip
-        texts = live.add_task("texts received", total=load.texts)
-        replies = live.add_task("replies sent", total=expected(load).replies)
+              "{task.fields[figures]}", transient=True) as live_line:  # fmt: skip
+        texts = live_line.add_task("texts taken", total=load.texts, figures="")
 
-        def tell(received: int, replied: int) -> None:
-            live.update(texts, completed=received)
-            live.update(replies, completed=replied)
+        def tell(series: Series, confirmed: int, replies: int) -> None:
+            live_line.update(texts, completed=confirmed, figures=_now(series, replies, currency))
 
         yield tell
+
+
+def _now(series: Series, replies: int, currency: str) -> str:
+    """Rate, latency and money as of the last sample."""
+    rates = list(series.rates())
+    if not rates:
+        return ""
+    last = series.samples[-1]
+    return (
+        f"{rates[-1][1]:,.0f} texts/s  {replies:,} replies  "
+        f"p99 {span(last.replied_us.percentile_us(990))}  "
+        f"{format_nanos(last.spent_nanos)} {currency}"
+    )

@@ -19,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
@@ -48,16 +49,13 @@ stats_s = 0
 [money]
 budget_day = "{budget}"
 [guard.prefix]
-segments_per_hour = {guard_segments}
-segments_per_day = {guard_segments}
+segments_per_hour = {range_segments}
+segments_per_day = {range_segments}
 [guard.home]
 segments_per_hour = {guard_segments}
 segments_per_day = {guard_segments}
 [breaker]
-repeated_percent = 100
-range_percent = 100
-fresh_senders = {guard_segments}
-spend_percent = 100
+{breaker}
 [campaign.default]
 delay_s = 0
 spread_s = 0
@@ -76,6 +74,12 @@ system_id = "stage"
 public_password = "loopback"
 window = {window}
 """
+# A breaker that looks and counts, and takes no play for an attack.
+CALM: Final = """\
+repeated_percent = 100
+range_percent = 100
+fresh_senders = 1000000
+spend_percent = 100"""
 # The same prices, written down twice and read by code that shares nothing.
 RATE_CARD: Final = """\
 prefix,direction,price,currency
@@ -98,7 +102,10 @@ class Script(NamedTuple):
     segments_per_s: int = 1000
     window: int = 10
     receipts: bool = True
-    guard_segments: int = 1_000_000  # of a range and of the home country: on, above any load
+    range_segments: int = 1_000_000  # the guard of a range of numbers: on, above any load
+    guard_segments: int = 1_000_000  # the same for the home country
+    breaker: str = CALM  # keys of its table
+    keep: int = 1_000_000  # what the simulator remembers one by one
 
 
 class Books(NamedTuple):
@@ -108,6 +115,28 @@ class Books(NamedTuple):
     outbound_nanos: int
     texts: int
     inbound_nanos: int
+
+
+def ledger(status: dict[str, Any]) -> Books:
+    """What a server's status says."""
+    money, tallies = status["money"], status["tallies"]
+    return Books(
+        tallies.get("accepted", 0),
+        money["settled_nanos"] + money["reserved_nanos"],
+        tallies.get("contacts", 0),
+        money["inbound_nanos"],
+    )
+
+
+def invoiced(simulator: Simulator) -> Books:
+    """What an SMSC bills, counted from the octets it received."""
+    invoice = simulator.invoice
+    return Books(
+        invoice.outbound_messages,
+        invoice.outbound_nanos,
+        invoice.inbound_texts,
+        invoice.inbound_nanos,
+    )
 
 
 @dataclass(slots=True)
@@ -144,24 +173,11 @@ class Stage:
 
     def ours(self) -> Books:
         """Our ledger."""
-        value = self.status()
-        money, tallies = value["money"], value["tallies"]
-        return Books(
-            tallies.get("accepted", 0),
-            money["settled_nanos"] + money["reserved_nanos"],
-            tallies.get("contacts", 0),
-            money["inbound_nanos"],
-        )
+        return ledger(self.status())
 
     def theirs(self) -> Books:
         """The invoice, counted by the simulator from the octets it received."""
-        invoice = self.simulator.invoice
-        return Books(
-            invoice.outbound_messages,
-            invoice.outbound_nanos,
-            invoice.inbound_texts,
-            invoice.inbound_nanos,
-        )
+        return invoiced(self.simulator)
 
 
 @asynccontextmanager
@@ -181,6 +197,7 @@ async def opened(
             window=script.window,
             on_submit=on_submit,
             wall_s=time.time,
+            keep=script.keep,
         )
         port = await simulator.listen()
         end.push_async_callback(simulator.stop)
@@ -237,6 +254,11 @@ async def listen(simulator: Simulator, port: int, interface: str, tls: Any = Non
         return await simulator.listen(port, interface, tls)
     except CannotListenError as error:
         raise Sentence(f"cannot listen on {interface} port {port}: {error.socketError}") from None
+
+
+async def in_thread(reactor: Any, act: Callable[[], T]) -> T:
+    """What `act` gives, while the reactor goes on."""
+    return cast(T, await deferToThreadPool(reactor, reactor.getThreadPool(), act))
 
 
 def perform(act: Callable[[Any], Coroutine[Any, Any, T]]) -> T | None:

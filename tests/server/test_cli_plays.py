@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from smpp_server.cli.load_test import Load, expected, people, percentile_ms
 from smpp_server.cli.stage import typed
 from tests.server.test_cli import process, smppd
 
@@ -24,21 +23,6 @@ def test_what_is_typed() -> None:
         assert typed(line) is None
 
 
-def test_the_load_comes_to_what_it_says() -> None:
-    """Who texts again is counted: replies are as many as senders."""
-    for load_, senders in (
-        (Load(10, 0, 1, 99), 10),
-        (Load(20, 0, 1, 5), 16),
-        (Load(7, 0, 1, 2), 4),
-    ):
-        sources = [text.source for text in people(load_)]
-        assert len(sources) == load_.texts
-        assert len(set(sources)) == expected(load_).replies, load_
-        assert senders == expected(load_).replies
-    assert [percentile_ms([10**6, 2 * 10**6, 3 * 10**6], p) for p in (50, 99)] == [2.0, 3.0]
-    assert percentile_ms([], 50) == 0
-
-
 @pytest.mark.slow
 def test_the_demo_ends_with_equal_books() -> None:
     shown = process("-m", "smpp_server", "demo")
@@ -48,15 +32,6 @@ def test_the_demo_ends_with_equal_books() -> None:
     for why in ("short code", "alphanumeric sender", "opted out", "country not opened"):
         assert f"silent: {why}" in shown.stdout
     assert shown.stderr == "" and "\x1b[" not in shown.stdout
-
-
-@pytest.mark.slow
-def test_a_load_ends_with_equal_books() -> None:
-    shown = process("-m", "smpp_server", "load-test", "--texts", 300, "--rate", 3000, "--json")
-    assert shown.returncode == 0, shown.stderr
-    value = json.loads(shown.stdout)
-    assert value["equal"] and value["ledger"] == value["invoice"]
-    assert value["ledger"]["replies"] == 270
 
 
 @pytest.mark.slow
