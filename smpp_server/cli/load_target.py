@@ -58,7 +58,7 @@ def _limits(config: Config, link: LinkConfig, our_number: str) -> dict[str, Any]
         config.rules.carriers[link.carrier].limits,
     )
     rates = [one.tps_segments / one.tps_seconds for one in limits]
-    texts = (number.text_id, number.stop_text_id)
+    texts = (*number.text_ids, number.stop_text_id)
     return {
         "our_number": our_number,
         "largest_segments": max(config.rules.texts[one].segments for one in texts if one),
