@@ -221,6 +221,11 @@ def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -
 
 def _cancel_waiting(draft: Draft, keys: SenderKeys) -> None:
     """Whatever waits for the sender, in any campaign; what was not read is met at its release."""
+    if draft.fresh_of is None:  # the first one who is stopped in this turn
+        draft.fresh_of = {}
+        for lane in draft.fresh.values():
+            for reply in lane:
+                draft.fresh_of.setdefault(reply.optout, []).append(reply)
     for reply in draft.fresh_of.pop(keys.optout, ()):
         draft.cancel(reply, "opt-out", stored=False)
     if draft.stopped_of is None:
@@ -264,6 +269,7 @@ def _new_reply(
         keys.optout,
         contact.mccmnc,
     )
-    draft.fresh_of.setdefault(keys.optout, []).append(reply)
+    if draft.fresh_of is not None:
+        draft.fresh_of.setdefault(keys.optout, []).append(reply)
     draft.fresh.setdefault((number.name, number.campaign), []).append(reply)
     return reply_id

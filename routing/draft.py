@@ -97,7 +97,7 @@ class Draft:
         """What this turn adds up, still empty."""
         self.entries: list[Posted] = []
         self.fresh: dict[Lane, list[Reply]] = {}
-        self.fresh_of: dict[bytes, list[Reply]] = {}  # opt-out pseudonym → fresh replies
+        self.fresh_of: dict[bytes, list[Reply]] | None = None  # opt-out pseudonym → fresh replies
         self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
         self.tallies: dict[str, int] = {}
         self.fates: dict[str, list[int]] = {}  # link → delivered and not, of this turn

@@ -164,18 +164,16 @@ class Guards:
         then the reason to be silent. `one_only`: the claim limits a sender already."""
         keys = contact.keys
         assert keys is not None, "only who can be answered is counted"
-        rooms: list[list[int]] = []
+        of_range = of_sender = None
         if self._ranges is not None:
-            room = self._ranges.rooms.get(keys.prefix) or self._ranges.load(keys.prefix)
-            if room[1] < segments or room[0] < counted:
+            of_range = self._ranges.rooms.get(keys.prefix) or self._ranges.load(keys.prefix)
+            if of_range[1] < segments or of_range[0] < counted:
                 return Silence.RANGE_LIMIT
-            rooms.append(room)
         if self._senders is not None and not one_only:
             pseudonym = keys.claims[0]
-            room = self._senders.rooms.get(pseudonym) or self._senders.load(pseudonym)
-            if room[1] < segments or room[0] < counted:
+            of_sender = self._senders.rooms.get(pseudonym) or self._senders.load(pseudonym)
+            if of_sender[1] < segments or of_sender[0] < counted:
                 return Silence.SENDER_LIMIT
-            rooms.append(room)
         shared = self._shared.get((contact.country, contact.number))
         if shared is None:
             shared = self._share(contact.country, contact.number)
@@ -186,9 +184,12 @@ class Guards:
             few.contacts -= counted
             few.segments -= segments
             few.nanos -= nanos
-        for room in rooms:
-            room[0] -= counted
-            room[1] -= segments
+        if of_range is not None:
+            of_range[0] -= counted
+            of_range[1] -= segments
+        if of_sender is not None:
+            of_sender[0] -= counted
+            of_sender[1] -= segments
         return None
 
     def _share(self, country: str, number: str) -> tuple[_Few, ...]:

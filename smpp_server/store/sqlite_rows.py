@@ -72,6 +72,7 @@ PUT_CLAIM = (
     " loops = excluded.loops, looped = excluded.looped"
 )
 PUT_OPTOUT = "INSERT INTO optout VALUES (?, 'server', ?, 0) ON CONFLICT DO UPDATE SET by_hand = 0"
+MOVE_CLAIM = "UPDATE reply SET claim = ? WHERE id = ? AND claim IS NOT NULL"
 FREE_CLAIM = (
     "UPDATE claim SET replies = max(0, replies - 1), reply_id = 0"
     " WHERE pseudonym = ? AND campaign = ? AND reply_id = ?"

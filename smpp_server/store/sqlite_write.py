@@ -37,6 +37,9 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
     if changes.claims:
         claims = [(bytearray(key[0]), key[1], *claim) for key, claim in changes.claims.items()]
         db.executemany(sql.PUT_CLAIM, claims)
+    if changes.claims_moved:  # before they are freed: a reply finds its claim by this
+        moved = [(bytearray(pseudonym), reply_id) for pseudonym, reply_id in changes.claims_moved]
+        db.executemany(sql.MOVE_CLAIM, moved)
     if changes.claims_freed:
         db.executemany(sql.FREE_CLAIM, changes.claims_freed)
     sqlite_jobs.write(db, changes)
