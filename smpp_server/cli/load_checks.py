@@ -52,9 +52,11 @@ def _answered_or_silent(outcome: Outcome) -> Check:
 
 def _replied(outcome: Outcome) -> Iterator[Check]:
     load, replied = outcome.load, outcome.replied
-    second = sum(count > 1 for count in replied)
-    found = f"{second:,} people with two replies, {outcome.strangers:,} replies to strangers"
-    yield Check("Nobody gets a second reply", not (second or outcome.strangers), found)
+    most = outcome.target.max_replies
+    over = sum(count > most for count in replied)
+    found = f"{over:,} people with more, {outcome.strangers:,} replies to strangers"
+    what = "Nobody gets a second reply" if most == 1 else f"Nobody gets more than {most} replies"
+    yield Check(what, not (over or outcome.strangers), found)
     if outcome.target.is_stage:  # a running server may know these people already
         attackers = load.shape.attackers
         answered = sum(map(bool, replied[attackers:]))

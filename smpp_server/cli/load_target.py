@@ -40,6 +40,7 @@ class Target:
     directory: Path  # everything it writes is in there
     says: str
     our_number: str
+    max_replies: int  # to one sender
     largest_segments: int  # of one reply
     tps_segments: float  # 0: no limit
     hour_segments: int  # the same
@@ -64,6 +65,7 @@ def _limits(config: Config, link: LinkConfig, our_number: str) -> dict[str, Any]
         "largest_segments": max(config.rules.texts[one].segments for one in texts if one),
         "tps_segments": min(filter(None, rates), default=0),
         "hour_segments": capacity(config.rules, number).hour,
+        "max_replies": config.rules.campaigns[number.campaign].max_replies,
         "window": link.window,
         "budget_nanos": config.rules.money.budgets.get("day"),
         "currency": config.rules.money.currency,

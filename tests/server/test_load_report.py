@@ -69,8 +69,8 @@ def outcome(**other: Any) -> Outcome:
     """Twenty texts of eighteen people, as they should end."""
     nothing: Any = None
     target = Target(
-        nothing, nothing, nothing, Path("state"), "a server <here>", "33644649021", 1, 20, 100, 10,
-        1_000_000_000, "EUR", True,
+        nothing, nothing, nothing, Path("state"), "a server <here>", "33644649021",
+        1, 1, 20, 100, 10, 1_000_000_000, "EUR", True,
     )  # fmt: skip
     series = Series(1.0)
     latencies = Histogram()
