@@ -114,8 +114,8 @@ class Replay:
         self.time = Time()
         self.told = Told(scene, scene.arrivals())
         money = self.config.rules.money
-        self.told.budget_nanos = money.budget_total_nanos or 0
-        self.told.day_nanos = money.budget_day_nanos or 0
+        self.told.budget_nanos = money.budgets["total"]
+        self.told.day_nanos = money.budgets["day"]
         outbound = [Price(prefix, "", parse_nanos(amount)) for prefix, amount in PRICES.items()]
         inbound = [Price("33", "texts", parse_nanos(scene.inbound))]
         self.smsc = Simulator(
@@ -175,7 +175,7 @@ class Replay:
                 self.told.waiting_most = max(self.told.waiting_most, summary.waiting)
                 if self.told.too_old_at_s is None and "cancelled: too old" in summary.tallies:
                     self.told.too_old_at_s = self.time.seconds()
-                self._audit(summary.balances, summary.day)
+                self._audit(summary.balances, summary.now.day)
         self.told.statuses.append((self.time.seconds(), self.house.status()))
         self.told.invoice_nanos = self.smsc.invoice.outbound_nanos
         self.told.invoice_texts = self.smsc.invoice.inbound_texts
