@@ -186,6 +186,7 @@ budget_total = "{_amount(shape.budget_total)}"
 delay_s = {shape.delay_s}
 spread_s = {shape.spread_s}
 max_replies = {shape.max_replies}
+after_last_text = "repeat the last text"
 confirm_stop = {str(shape.confirm_stop).lower()}
 [number.main]
 msisdn = "{OURS}"
