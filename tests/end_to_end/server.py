@@ -23,9 +23,24 @@ prefix,direction,price,currency,country,note
 33,out,0.0495,EUR,FR,France
 33,in,0.0075,EUR,,texts to our numbers
 """
+# Guards and breaker are on, above the load of a test.
 BASE = f"""\
 [money]
 budget_day = "100000"
+
+[guard.prefix]
+segments_per_hour = 1000000
+segments_per_day = 1000000
+
+[guard.home]
+segments_per_hour = 1000000
+segments_per_day = 1000000
+
+[breaker]
+repeated_percent = 100
+range_percent = 100
+fresh_senders = 1000000
+spend_percent = 100
 
 [campaign.now]
 delay_s = 0
