@@ -162,7 +162,7 @@ class Replay:
     # play
 
     def run(self) -> Told:
-        """All texts, then a day and a half for what waits."""
+        """All texts, then until nothing waits, a day and a half at most."""
         self.house.start()
         self.house.ask("fund", "", GIVEN_NANOS)
         self._feed()
@@ -176,11 +176,17 @@ class Replay:
                 if self.told.too_old_at_s is None and "cancelled: too old" in summary.tallies:
                     self.told.too_old_at_s = self.time.seconds()
                 self._audit(summary.balances, summary.now.day)
+                if not (summary.waiting or summary.in_flight) and self._is_over():
+                    break
         self.told.statuses.append((self.time.seconds(), self.house.status()))
         self.told.invoice_nanos = self.smsc.invoice.outbound_nanos
         self.told.invoice_texts = self.smsc.invoice.inbound_texts
         self._disk.close()
         return self.told
+
+    def _is_over(self) -> bool:
+        """An hour after the last text."""
+        return self.time.seconds() > self.told.arrivals[-1].at_s + 3600
 
     def _feed(self) -> None:
         """Deliver the texts of this moment and wait for the next one."""
