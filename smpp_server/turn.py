@@ -91,6 +91,9 @@ class Turn:
         self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
         self._last_wall_ns = loaded.last_wall_ns
         self._epoch_began_ns = loaded.epoch_began_ns
+        live = self._vault.live()
+        if loaded.epoch > live[0]:  # a new key was noted, though that was reported as failed
+            self._vault.use(loaded.epoch, live)
         self._rates.load(self._store)
 
     def __call__(
