@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from routing.breaker import Attack
@@ -67,6 +68,7 @@ class Turn:
         self._turns = 0
         self._epoch_began_ns = 0
         self._tidy_due = False
+        self._more_is_old = False  # housekeeping goes on in the next turn
         self._ages = _ages(config)
         self._budgets = tuple(config.rules.money.budgets)
         self._rates = Rates(config)
@@ -106,6 +108,9 @@ class Turn:
         """One batch. Raises StoreFailed when nothing was stored, and then nothing may be sent."""
         batch = self._recogniser.recognise(events)
         seen = batch.seen
+        if self._more_is_old:
+            seen = replace(seen, tick=True)
+            batch = batch._replace(seen=seen)
         if self._kept:
             seen.outcomes[:0] = self._kept
         try:
@@ -147,6 +152,7 @@ class Turn:
         if keys.cards:
             self._rates.adopt(seen.commands, changes.effects.answers, self._store)
         self._tidy_due = self._tidy_due or seen.tick
+        self._more_is_old = bool(changes.tidy_before_ns and (known.aged or known.overdue))
         self._publish(known, changes, now)
         changes.effects.answers.update(explained)
         return self._out(batch, changes, links)
