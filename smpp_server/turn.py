@@ -25,6 +25,7 @@ from smpp_server.vault import Vault
 
 Calendar = Callable[[int], Periods]  # of a wall time in nanoseconds
 TIDY_ROWS = 500
+TIDY_EVERY_NS = 1_000_000_000  # while turns follow each other
 
 
 class Summary(NamedTuple):
@@ -68,6 +69,7 @@ class Turn:
         self._turns = 0
         self._epoch_began_ns = 0
         self._tidy_due = False
+        self._rested_ns = 0
         self._more_is_old = False  # housekeeping goes on in the next turn
         self._ages = _ages(config)
         self._budgets = tuple(config.rules.money.budgets)
@@ -304,12 +306,14 @@ class Turn:
         self.start(self._store.load())
 
     def rests(self, monotonic_ns: int) -> bool:
-        """Is it time to rest although there is work?"""
-        return self._store.wants_rest(monotonic_ns)
+        """Is it time to rest although there is work? What is old goes under load too."""
+        late = monotonic_ns - self._rested_ns >= TIDY_EVERY_NS
+        return self._store.wants_rest(monotonic_ns) or (self._tidy_due and late)
 
     def rest(self, monotonic_ns: int, idle: bool) -> bool:
         """Between turns: key epochs, retention, checkpoint. True when there is more to delete."""
         more = False
+        self._rested_ns = monotonic_ns
         if self._tidy_due and self.summary is not None and not self.summary.clock_fault:
             self._rotate()
             more = self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)
