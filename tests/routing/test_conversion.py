@@ -221,7 +221,7 @@ def test_a_posting_of_another_form(entries: str) -> None:
 
 
 def test_guards_and_breaker_count_what_replies_cost_us() -> None:
-    """At three euros a dollar 0.055 USD are 0.165 EUR: 0.40 EUR are two replies a day, not seven."""
+    """At three euros a dollar 0.055 USD are 0.165 EUR: 0.40 EUR are two replies, not seven."""
     caps = Caps(nanos_per_day=400_000_000)
     breaker = BreakerRules(fresh=100, least=100)
     here = world(
