@@ -119,10 +119,10 @@ def _had_enough(draft: Draft, claim: Claim, campaign: Campaign) -> Silence | Non
 
 
 def _cost(draft: Draft, text_id: str) -> tuple[int, int]:
-    """Segments of a text, and its price for whom `priced` was last asked about."""
-    segments, rate = draft.rules.texts[text_id].segments, draft.quoted[1]
+    """Segments of a text, and what it costs us for whom `priced` was last asked about."""
+    segments, (carrier, rate) = draft.rules.texts[text_id].segments, draft.quoted
     assert rate is not None, "who has no price is not answered"
-    return segments, segments * rate.nanos_per_segment
+    return segments, draft.cost(carrier, segments * rate.nanos_per_segment).nanos
 
 
 def _answer(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from routing.conversion import in_force
 from routing.draft import Draft
 from routing.records import ReplyState
 from routing.reply import ReplyEvent
@@ -76,7 +75,7 @@ def _correct(draft: Draft, step: CdrStep) -> int:
         ours = stored.billed_nanos if stored.currency else stored.price_nanos
         if stored.state not in BILLED_STATES or not 0 <= row.nanos < ours:
             continue
-        change = _lower(draft, stored, row.nanos)
+        change = _lower(stored, row.nanos)
         draft.post(
             row.reply_id,
             "correction",
@@ -91,13 +90,13 @@ def _correct(draft: Draft, step: CdrStep) -> int:
     return len(corrected)
 
 
-def _lower(draft: Draft, stored: Stored, nanos: int) -> Corrected:
-    """The reply at the price that was billed, converted as it was when it was submitted."""
+def _lower(stored: Stored, nanos: int) -> Corrected:
+    """The reply at the price that was billed; its own two amounts tell how it was converted, with
+    its VAT, when it was submitted."""
     if not stored.currency:
         return Corrected(stored.reply_id, nanos, 0)
-    dated = draft.rules.money.conversions[stored.currency]
-    price = in_force(dated, stored.submitted_ns).convert(nanos)
-    return Corrected(stored.reply_id, min(price, stored.price_nanos), nanos)
+    price = -(-stored.price_nanos * nanos // stored.billed_nanos)
+    return Corrected(stored.reply_id, price, nanos)
 
 
 def _stored(draft: Draft, step: CdrStep, row: CdrRow) -> Stored | None:

@@ -59,6 +59,8 @@ def decide(
             fees.charge(draft)
             take_overdue(draft)
             close_aged(draft)
+            if known.aged or known.overdue:
+                draft.wake_in(0)  # there may be more than one turn takes up
             draft.changes.tidy_before_ns = now.wall_ns
     _watch(draft)
     attack.sweep(draft)

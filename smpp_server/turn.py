@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from routing.breaker import Attack
@@ -24,6 +25,7 @@ from smpp_server.vault import Vault
 
 Calendar = Callable[[int], Periods]  # of a wall time in nanoseconds
 TIDY_ROWS = 500
+TIDY_EVERY_NS = 1_000_000_000  # while turns follow each other
 
 
 class Summary(NamedTuple):
@@ -67,6 +69,8 @@ class Turn:
         self._turns = 0
         self._epoch_began_ns = 0
         self._tidy_due = False
+        self._rested_ns = 0
+        self._more_is_old = False  # housekeeping goes on in the next turn
         self._ages = _ages(config)
         self._budgets = tuple(config.rules.money.budgets)
         self._rates = Rates(config)
@@ -91,6 +95,9 @@ class Turn:
         self._standing = self._standing.with_(flights=flights, alarms=loaded.alarms)
         self._last_wall_ns = loaded.last_wall_ns
         self._epoch_began_ns = loaded.epoch_began_ns
+        live = self._vault.live()
+        if loaded.epoch > live[0]:  # a new key was noted, though that was reported as failed
+            self._vault.use(loaded.epoch, live)
         self._rates.load(self._store)
 
     def __call__(
@@ -103,6 +110,9 @@ class Turn:
         """One batch. Raises StoreFailed when nothing was stored, and then nothing may be sent."""
         batch = self._recogniser.recognise(events)
         seen = batch.seen
+        if self._more_is_old:
+            seen = replace(seen, tick=True)
+            batch = batch._replace(seen=seen)
         if self._kept:
             seen.outcomes[:0] = self._kept
         try:
@@ -144,6 +154,7 @@ class Turn:
         if keys.cards:
             self._rates.adopt(seen.commands, changes.effects.answers, self._store)
         self._tidy_due = self._tidy_due or seen.tick
+        self._more_is_old = bool(changes.tidy_before_ns and (known.aged or known.overdue))
         self._publish(known, changes, now)
         changes.effects.answers.update(explained)
         return self._out(batch, changes, links)
@@ -295,12 +306,14 @@ class Turn:
         self.start(self._store.load())
 
     def rests(self, monotonic_ns: int) -> bool:
-        """Is it time to rest although there is work?"""
-        return self._store.wants_rest(monotonic_ns)
+        """Is it time to rest although there is work? What is old goes under load too."""
+        late = monotonic_ns - self._rested_ns >= TIDY_EVERY_NS
+        return self._store.wants_rest(monotonic_ns) or (self._tidy_due and late)
 
     def rest(self, monotonic_ns: int, idle: bool) -> bool:
         """Between turns: key epochs, retention, checkpoint. True when there is more to delete."""
         more = False
+        self._rested_ns = monotonic_ns
         if self._tidy_due and self.summary is not None and not self.summary.clock_fault:
             self._rotate()
             more = self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)

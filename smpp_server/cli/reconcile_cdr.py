@@ -215,7 +215,8 @@ class _Look:
         self._inbound_known = len(same) == 1
         if self._inbound.messages and self._inbound_known:
             books = self._settings.rules.money.currency
-            ours = self._books.inbound(begins, ends, "" if self.currency == books else books)
+            same_as_books = self.currency == books
+            ours = self._books.inbound(begins, ends, self.currency, same_as_books)
             self._inbound = self._inbound._replace(ours_nanos=ours)
 
     def _resolve(self) -> None:

@@ -34,8 +34,8 @@ def compare_summary(
     with Books(settings.server.state_dir / "smppd.db", carrier, undelivered) as books:
         ours = list(_ours(books.sums(begins, ends), PLACES[place], zone))
         doubt = books.in_doubt(begins, ends)
-        currency = settings.rules.money.currency
-        booked = books.inbound(begins, ends, "" if billing.currency == currency else currency)
+        same_as_books = billing.currency == settings.rules.money.currency
+        booked = books.inbound(begins, ends, billing.currency, same_as_books)
     differences = compare(theirs, ours)
     total_theirs, total_ours, agree = settled(differences)
     texts = sum(one.nanos for one in inbound)

@@ -59,6 +59,7 @@ class SqliteStore:
         self._path = path
         self._wal = Path(f"{path}-wal")
         self._checkpointed_ns = 0
+        self._guard = sqlite_guard.FIRST_KEY  # where retention goes on among them
         self._dirty = True  # whoever ran before may have left a WAL
         _make_private(path)
         with _failing("open"):
@@ -216,9 +217,10 @@ class SqliteStore:
                 (sql.OLD_ALARMS, (ended_ns,)),
                 (sqlite_rates.DROPPED_RATES, ()),
                 (sqlite_rates.DROPPED_CARDS, ()),
-                (sqlite_guard.OLD_GUARDS, (sqlite_guard.oldest_head(now_ns),)),
             ):
                 gone += db.execute(statement, (*values, limit - gone)).rowcount
+            guards, self._guard = sqlite_guard.tidy(db, self._guard, now_ns, limit - gone)
+            gone += guards
             gone += sqlite_money.tidy(db, limit - gone)
         return gone >= limit
 

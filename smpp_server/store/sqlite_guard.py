@@ -8,10 +8,17 @@ from routing.standing import SWEPT_MOST, Changes, Known, Sweep
 from smpp_server.store import Keys
 from smpp_server.store import sqlite_rows as sql
 
+GUARDS_LOOKED = 10_000  # rows that retention looks at at once: there may be millions
+FIRST_KEY, LAST_KEY = -(2**63), 2**63 - 1
+
 _READ = "SELECT * FROM guard WHERE id IN ({})"
 _PUT = "INSERT OR REPLACE INTO guard VALUES (?, ?, ?, ?, ?, ?)"
 _LEFT = "SELECT id, submitted FROM reply WHERE id IN ({}) AND state > 0 AND submitted IS NOT NULL"
-OLD_GUARDS = "DELETE FROM guard WHERE id IN (SELECT id FROM guard WHERE head <= ? LIMIT ?)"
+_END = "SELECT id FROM guard WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
+_OLD = (
+    "DELETE FROM guard WHERE id IN"
+    " (SELECT id FROM guard WHERE id >= ? AND id <= ? AND head <= ? LIMIT ?)"
+)
 KEPT_HEADS = 3 * DAY_HEADS  # half hours after which no slot of a row counts any more
 
 
@@ -68,6 +75,20 @@ def write(db: sqlite3.Connection, changes: Changes) -> None:
         job = changes.sweep
         octets = b"".join(job.prefixes).ljust(RANGES * PREFIX_OCTETS, b"\0")
         db.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?, ?, ?, ?, ?)", (octets, *job[1:]))
+
+
+def tidy(db: sqlite3.Connection, first: int, now_ns: int, limit: int) -> tuple[int, int]:
+    """Delete rows from the key `first` on that count nothing any more, at most `limit`.
+
+    (how many, the key to go on with the next time). Keys are no times, so all rows are looked at,
+    some at once.
+    """
+    found = db.execute(_END, (first, GUARDS_LOOKED)).fetchone()
+    last = found[0] - 1 if found else LAST_KEY
+    gone = db.execute(_OLD, (first, last, oldest_head(now_ns), limit)).rowcount
+    if gone >= limit:
+        return gone, first
+    return gone, found[0] if found else FIRST_KEY
 
 
 def oldest_head(now_ns: int) -> int:

@@ -37,7 +37,11 @@ _STOPPED = (
 )
 _BY_ID = f"SELECT {sql.STORED} FROM reply WHERE id IN ({{}})"
 _UNKNOWN = f"SELECT {sql.STORED} FROM reply WHERE state = 4 AND claim IN ({{}}) ORDER BY id"
-_IN_DOUBT = f"SELECT {sql.STORED} FROM reply WHERE state = 4 ORDER BY id"
+# An order would have it walk every reply there is.
+_IN_DOUBT = (
+    f"SELECT {sql.STORED} FROM reply INDEXED BY reply_unknown WHERE state = 4"
+    " AND id & 65535 IN ({})"
+)
 # Some carriers give every message the same id, others begin again: the newest one is meant.
 _BY_MESSAGE = (
     "WITH asked (name) AS (SELECT value FROM json_each(?))"
@@ -141,7 +145,7 @@ def _read_fates(db: sqlite3.Connection, known: Known, keys: Keys, wall_ns: int) 
         known.unknown_of.setdefault(stored.claim, []).append(stored)
     if keys.references:
         asked = set(keys.references)
-        for row in db.execute(_IN_DOUBT).fetchall():  # few: they are alarmed
+        for row in sorted(_all(db, _IN_DOUBT, [reference for _, reference in keys.references])):
             stored = sql.stored_of(row)
             key = (stored.carrier, stored.reply_id & 0xFFFF)
             if key in asked:

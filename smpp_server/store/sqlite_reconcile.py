@@ -169,17 +169,18 @@ class Books:
         count, nanos = self._db.execute(_DOUBT, query).fetchone()
         return int(count), int(nanos)
 
-    def inbound(self, begins_ns: int, ends_ns: int, currency: str) -> int:
-        """Nano-units of `currency`, "" for that of the books, booked for texts that reached us."""
+    def inbound(self, begins_ns: int, ends_ns: int, currency: str, ours: bool) -> int:
+        """Nano-units of `currency` a carrier bills for texts that reached us; `ours`: the currency
+        is that of the books."""
         nanos = seq = 0
         while rows := self._db.execute(_JOURNAL, (seq, begins_ns, ends_ns)).fetchall():
             for _, entries in rows:
-                nanos += _inbound(entries, currency)
+                nanos += _inbound(entries, currency, ours)
             seq = rows[-1][0]
         return nanos
 
 
-def _inbound(entries: str, currency: str) -> int:
+def _inbound(entries: str, currency: str, ours: bool) -> int:
     """What the beginning of a journal row books for texts that reached us."""
     nanos = 0
     for item in f"{entries};".split(";"):
@@ -187,6 +188,6 @@ def _inbound(entries: str, currency: str) -> int:
         if reply_id != "0":
             break
         billed, told = more[1:3] if len(more) > 2 else ("", "")
-        if kind == "inbound" and told == currency:
-            nanos += int(billed if currency else amount)
+        if kind == "inbound" and (told == currency or (ours and not told)):
+            nanos += int(billed if told else amount)
     return nanos

@@ -1,6 +1,7 @@
 """Other currencies: rounded up once per message, both amounts in every posting, none lost."""
 
 import hashlib
+import json
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing import ledger
+from routing.abuse import BreakerRules, Caps, GuardRules
 from routing.conversion import Conversion, in_force
 from routing.ledger import Entry, LedgerError
 from routing.rate_card import RateCard, parse_rows
@@ -216,3 +218,19 @@ def test_the_digest_covers_what_the_carrier_bills() -> None:
 def test_a_posting_of_another_form(entries: str) -> None:
     with pytest.raises(LedgerError, match="not the form"):
         ledger.read_entries(entries)
+
+
+def test_guards_and_breaker_count_what_replies_cost_us() -> None:
+    """At three euros a dollar 0.055 USD are 0.165 EUR: 0.40 EUR are two replies, not seven."""
+    caps = Caps(nanos_per_day=400_000_000)
+    breaker = BreakerRules(fresh=100, least=100)
+    here = world(
+        conversions={"USD": (Conversion(0, 3, 1),)},
+        guards=GuardRules(country=caps, home=caps),
+        breaker=breaker,
+    )
+    contacts = [here.contact(f"+3361234000{i}") for i in range(1, 9)]
+    changes = here.turn(contacts=contacts)
+    assert changes.tallies["replies"] == 2
+    [text] = changes.breaker.slots.values()
+    assert sum(json.loads(text)[4:6]) == 2 * 165_000_000

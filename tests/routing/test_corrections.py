@@ -120,12 +120,20 @@ def test_what_is_in_doubt_is_not_corrected() -> None:
 def test_another_currency_is_converted_as_it_was_when_it_left() -> None:
     """0.04 USD were 0.05 EUR; 0.02 USD would have been 0.025 EUR."""
     world = bounded(accepted(), billed_nanos=40_000_000, currency="USD")
-    money = replace(world.rules.money, conversions={"USD": (Conversion(0, 125, 100),)})
-    world.rules = replace(world.rules, money=money)
+    money = replace(world.rules.money, conversions={"USD": (Conversion(0, 200, 100),)})
+    world.rules = replace(world.rules, money=money)  # another rate since then
     assert told(world, "corrected", CdrRow(reply_id=1, nanos=20_000_000))[0] == 1
     [entry] = world.entries()
     assert (entry.kind, entry.nanos, entry.billed_nanos) == ("correction", 25_000_000, 20_000_000)
     assert world.store.rows[1].stored().exact
+
+
+def test_vat_comes_back_with_the_price_it_was_on() -> None:
+    """0.04 and a quarter of VAT were 0.05; 0.02 are 0.025. The carrier bills in our currency."""
+    world = bounded(accepted(), billed_nanos=40_000_000, currency="EUR")
+    assert told(world, "corrected", CdrRow(reply_id=1, nanos=20_000_000))[0] == 1
+    [entry] = world.entries()
+    assert (entry.kind, entry.nanos, entry.billed_nanos) == ("correction", 25_000_000, 20_000_000)
 
 
 def test_time_passes_between_submit_and_bill() -> None:

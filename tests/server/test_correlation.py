@@ -40,7 +40,7 @@ def test_a_reply_carries_its_reference(tmp_path: Path, on: str, tail: tuple[Tlv,
     """The low 16 bits of its id: SMPP 3.4 section 5.3.2.17 has room for no more."""
     settings = config(tmp_path, link=f"user_message_reference = {on}")
     composer = Composer(settings.links, settings.rules.texts)
-    text_id = settings.rules.numbers["main"].text_id
+    text_id = settings.rules.numbers["main"].text_ids[0]
     frame = composer.compose(Submit(70_000, "main", "main", SENDER, text_id)).encode(5)
     pdu = decode(frame)
     assert pdu.tlvs == tail and pdu.destination_addr == SENDER

@@ -6,6 +6,7 @@ import pytest
 
 from routing.guards import DAY_HEADS, HEAD_NS
 from smpp_server.smpp.happenings import Received
+from smpp_server.store import sqlite_guard
 from tests.store.turns import SECOND, Bench, configuration
 
 RANGE = "[guard.prefix]\ncontacts_per_hour = 1000000\ncontacts_per_day = 1000000"
@@ -65,6 +66,23 @@ def test_rows_that_count_nothing_any_more_are_deleted(tmp_path: Path) -> None:
     assert len(server.rows("SELECT * FROM guard")) == 2
     server.store.tidy(server.wall_ns + HEAD_NS, server.turn._ages, 500)
     assert len(server.rows("SELECT * FROM guard")) == 1
+
+
+@pytest.mark.parametrize(("limit", "times"), [(500, 3), (2, 5)])
+def test_rows_are_looked_at_some_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, times: int
+) -> None:
+    """Three at once here, wherever their keys lie; then from the first one again."""
+    monkeypatch.setattr(sqlite_guard, "GUARDS_LOOKED", 3)
+    server = bench(tmp_path)
+    store, now_ns = server.store, server.wall_ns
+    keys = [sqlite_guard.FIRST_KEY, -7, -1, 0, 1, 99, sqlite_guard.LAST_KEY]
+    for _ in range(2):
+        rows = [(key, sqlite_guard.oldest_head(now_ns) + (key == 99)) for key in keys]
+        store._db.executemany("INSERT OR REPLACE INTO guard VALUES (?, ?, 0, 0, 0, 0)", rows)
+        for _ in range(times):
+            store.tidy(now_ns, server.turn._ages, limit)
+        assert server.rows("SELECT id FROM guard") == [(99,)]
 
 
 def test_a_loop_is_seen_through_the_store(tmp_path: Path) -> None:
