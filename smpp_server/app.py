@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
+from routing.breaker import Step
 from routing.budget import titles
 from routing.records import LinkFact, Periods
 from routing.standing import ALL, AlarmChange
@@ -200,6 +201,7 @@ def logging_to(observer: LogObserver | None, config: Config) -> Callable[..., No
             [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES, ALL]
             + [link.host for link in config.links.values()]
             + titles(config.rules)
+            + [step.title for step in Step]
         )
         level = config.server.log_level
         observer.set_level("warn" if level == "warning" else level)

@@ -55,6 +55,7 @@ def test_a_number_is_opted_out_and_forgotten_by_standard_input(orders: Lodge) ->
     said = smppd("optout", *at, input="+33612340001\n")
     assert said.stdout == "The number is never answered again.\n", said.stderr
     assert "opted out" in smppd("explain", "33612340001", *at).output
+    assert "opted out" in smppd("explain", *at, input="33612340001\n").output
     assert smppd("optout", "33612340001", *at).exit_code == 1
     assert smppd("optout", "--undo", "33612340001", *at).output == "The opt-out is taken back.\n"
     said = smppd("forget", *at, input="33612340001\n")
