@@ -86,7 +86,9 @@ def lines(value: Mapping[str, Any]) -> list[str]:
     if not value["answered"]:
         return [f"{show.colour('Silent', 'yellow')}: {value['why'] or 'no reply is made'}.",
                 f"The sender is {country}."]  # fmt: skip
-    due = f"after {show.span(value['due_in_s'])}" if value["due_in_s"] > 0 else "at once"
+    due = "at once" if any(way["chosen"] for way in value["ways"]) else "when a link may take it"
+    if value["due_in_s"] > 0:
+        due = f"after {show.span(value['due_in_s'])}"
     rows = [
         ("sender", country),
         ("our number", value["number"]),
