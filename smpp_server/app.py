@@ -165,7 +165,7 @@ class Lock:
             self._fd = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            if error.errno == errno.EWOULDBLOCK:
                 raise Refusal(
                     f"{state_dir} is in use by another smppd; stop it, or name another state_dir"
                 ) from None
