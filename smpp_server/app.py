@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 
+from routing.breaker import Step
 from routing.budget import titles
 from routing.records import LinkFact, Periods
 from routing.standing import ALL, AlarmChange
@@ -164,7 +165,7 @@ class Lock:
             self._fd = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            if error.errno == errno.EWOULDBLOCK:
                 raise Refusal(
                     f"{state_dir} is in use by another smppd; stop it, or name another state_dir"
                 ) from None
@@ -200,6 +201,7 @@ def logging_to(observer: LogObserver | None, config: Config) -> Callable[..., No
             [*config.links, *config.rules.carriers, *config.rules.numbers, *CODES, ALL]
             + [link.host for link in config.links.values()]
             + titles(config.rules)
+            + [step.title for step in Step]
         )
         level = config.server.log_level
         observer.set_level("warn" if level == "warning" else level)

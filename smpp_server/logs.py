@@ -11,7 +11,8 @@ Four rules, whoever logs: us, Twisted or a library.
 * An exception is its type and the places it passed: no message, no local variable.
 * In all of this, runs of seven or more digits are masked.
 
-What was held back is counted, in the line and in `LogObserver.dropped`.
+What was held back is counted, in the line and in `LogObserver.dropped`. What Twisted's older log
+merely mentions would be a mark alone: it is counted and not written.
 """
 
 import ast
@@ -102,7 +103,10 @@ class LogObserver:
         if LEVELS.index(level) < self._level:
             return
         try:
-            line = self._write(self._line(event, level))
+            told = self._line(event, level)
+            if event.get("log_namespace") == "log_legacy" and level == "info":
+                return
+            line = self._write(told)
             with self._lock:
                 if isinstance(self._stream, FileIO):
                     self._stream.write(line.encode(errors="backslashreplace"))

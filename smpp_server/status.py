@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from routing import budget
 from routing.breaker import tell
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smpp_server.house import House
 
 CODES = {code.value: code for code in AlarmCode}
+PACE_S: Final = 600
 
 
 def status_of(house: "House") -> dict[str, object]:
@@ -105,6 +106,7 @@ def _money(house: "House", summary: Summary | None, now: int) -> dict[str, objec
         house.spent_at_start = spent
     pace = spent - (house.spent_at_start or 0)
     limits = budget.limits(rules, summary.budgets if summary else {})
+    spent_in_s, days = lasting(left, pace, up_s, summary.monthly_nanos if summary else 0)
     return {
         "currency": rules.currency,
         **{
@@ -117,10 +119,21 @@ def _money(house: "House", summary: Summary | None, now: int) -> dict[str, objec
         "budget_day_nanos": limits.get("day"),
         "budget_total_nanos": limits.get("total"),
         "budgets": _budgets(rules, summary) if summary else [],
-        "spent_in_s": max(0, left) * up_s // pace if pace > 0 else None,
+        "spent_in_s": spent_in_s,
         "monthly_nanos": summary.monthly_nanos if summary else 0,
-        "days_left": days_left(left, pace, up_s, summary.monthly_nanos if summary else 0),
+        "days_left": days,
     }
+
+
+def lasting(left: int, pace: int, up_s: int, monthly: int) -> tuple[int | None, int | None]:
+    """(seconds until messages have spent the money, whole days with the monthly fees as well).
+
+    None when nothing is spent, and before PACE_S: the first replies after a start are no pace.
+    """
+    if up_s < PACE_S:
+        return None, None
+    spent_in_s = max(0, left) * up_s // pace if pace > 0 else None
+    return spent_in_s, days_left(left, pace, up_s, monthly)
 
 
 def days_left(left: int, pace: int, pace_s: int, monthly: int) -> int | None:

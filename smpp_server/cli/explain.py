@@ -10,12 +10,13 @@ import click
 from routing.money import format_nanos
 from routing.route import RECENT
 from smpp_server.cli import client, show
+from smpp_server.cli.orders import number_of
 from smpp_server.cli.place import DEFAULTS, Sentence, config_path, state_directory
 from smpp_server.web import SOCKET
 
 
 @click.command()
-@click.argument("number")
+@click.argument("number", required=False)
 @click.option("--to", default="", metavar="NAME", help="Which of our numbers is texted.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 @click.option(
@@ -31,14 +32,18 @@ from smpp_server.web import SOCKET
     help="The server's state directory, instead of the one its configuration names.",
 )
 def explain(
-    number: str, to: str, as_json: bool, config: Path | None, state_dir: Path | None
+    number: str | None, to: str, as_json: bool, config: Path | None, state_dir: Path | None
 ) -> None:
     """Tell what would happen if NUMBER sent a text now; nothing is sent or written.
+
+    Left out, NUMBER is asked for, or read from standard input: so it stands in no history of the
+    shell.
 
     The decision is the server's own, thrown away. Without a running server it is made on
     configuration and database alone, as if every link were down.
     """
     socket = state_directory(state_dir, config) / SOCKET
+    number = number_of(number)
     fields = {"number": number} | ({"to": to} if to else {})
     running = True
     try:
@@ -81,7 +86,9 @@ def lines(value: Mapping[str, Any]) -> list[str]:
     if not value["answered"]:
         return [f"{show.colour('Silent', 'yellow')}: {value['why'] or 'no reply is made'}.",
                 f"The sender is {country}."]  # fmt: skip
-    due = f"after {show.span(value['due_in_s'])}" if value["due_in_s"] > 0 else "at once"
+    due = "at once" if any(way["chosen"] for way in value["ways"]) else "when a link may take it"
+    if value["due_in_s"] > 0:
+        due = f"after {show.span(value['due_in_s'])}"
     rows = [
         ("sender", country),
         ("our number", value["number"]),

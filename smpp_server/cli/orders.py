@@ -48,7 +48,7 @@ def optout(socket: Path, number: str | None, undo: bool) -> None:
     NUMBER is in international form, or in the form the first link of the first number reads. Left
     out, it is asked for, or read from standard input: so it stands in no history of the shell.
     """
-    fields = {"number": _number(number)} | ({"undo": "yes"} if undo else {})
+    fields = {"number": number_of(number)} | ({"undo": "yes"} if undo else {})
     client.tell(socket, "/optout", fields)
     click.echo("The opt-out is taken back." if undo else "The number is never answered again.")
 
@@ -64,7 +64,7 @@ def forget(socket: Path, number: str | None) -> None:
     is cancelled. Amounts stay, they name nobody. A reply in doubt can then be settled by its
     message id or by time alone. Off the disk it is two minutes later at most.
     """
-    client.tell(socket, "/forget", {"number": _number(number)})
+    client.tell(socket, "/forget", {"number": number_of(number)})
     job = _followed(socket, "forget")
     click.echo(
         f"Forgotten: {show.replies(job['cancelled'])} that waited cancelled, "
@@ -72,8 +72,8 @@ def forget(socket: Path, number: str | None) -> None:
     )
 
 
-def _number(given: str | None) -> str:
-    """The number that is meant, asked for unless it was given."""
+def number_of(given: str | None) -> str:
+    """The number of a person that is meant, asked for unless it was given."""
     number = given if given is not None else click.prompt("Number", err=True)
     return str(number).strip()
 

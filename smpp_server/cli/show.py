@@ -15,6 +15,7 @@ DOTS: Final[Mapping[str, tuple[str, str]]] = {
     "connecting": ("○", "yellow"),
     "down": ("○", "red"),
 }
+OF_A_DAY: Final = ("day", "allowance")  # budgets that end with it
 _SPANS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -133,8 +134,10 @@ def money_lines(money: Mapping[str, Any]) -> list[str]:
         ("reserved", amount(money["reserved_nanos"], currency)),
     ]
     today = amount(money["day_nanos"], currency)
-    if money["budget_day_nanos"] is not None:
-        today += f" of {amount(money['budget_day_nanos'], currency)}"
+    of_a_day = [one["limit_nanos"] for one in money["budgets"] if one["name"] in OF_A_DAY]
+    limits = [nanos for nanos in of_a_day if nanos is not None]
+    if limits:
+        today += f" of {amount(min(limits), currency)}"
     rows.append(("today", today))
     if money["spent_in_s"] is not None:
         rows.append(("lasts", f"{span(money['spent_in_s'])} at the present pace"))

@@ -253,7 +253,10 @@ async def listen(simulator: Simulator, port: int, interface: str, tls: Any = Non
     try:
         return await simulator.listen(port, interface, tls)
     except CannotListenError as error:
-        raise Sentence(f"cannot listen on {interface} port {port}: {error.socketError}") from None
+        why = error.socketError.strerror
+        raise Sentence(
+            f"cannot listen on {interface} port {port}: {why}; end what does, or take another port"
+        ) from None
 
 
 async def in_thread(reactor: Any, act: Callable[[], T]) -> T:

@@ -127,7 +127,7 @@ class Admin(Resource):
     def explain(self, fields: Fields) -> object:
         address, number = fields.get("number", ""), fields.get("to", "")
         if not address or len(address) > LONGEST_ADDRESS:
-            raise Refused(400, "Say whose text is meant, as in number=33612340001.")
+            raise Refused(400, "Say whose text is meant, as in +33612340001.")
         self._known("number of ours", number, self.house.config.rules.numbers)
         return self.house.explain(address, number).addCallback(_unless_sentence)
 
@@ -241,7 +241,8 @@ class Admin(Resource):
     @staticmethod
     def _known(what: str, name: str, names: Collection[str]) -> None:
         if name and name not in names:
-            raise Refused(400, f'There is no {what} named "{name}"{did_you_mean(name, names)}')
+            near = did_you_mean(name, names) or f"; there is {', '.join(names)}"
+            raise Refused(400, f'There is no {what} named "{name}"{near}')
 
     @staticmethod
     def _told(asked: Deferred[object]) -> Deferred[object]:

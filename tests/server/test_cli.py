@@ -383,7 +383,7 @@ def test_colour_is_left_out_when_it_is_not_wanted(monkeypatch: pytest.MonkeyPatc
         "links": [link(held="operator", tps="0.4", throttled=1, attempts=2)],
         "money": {"currency": "EUR", "given_nanos": 0, "settled_nanos": 0, "inbound_nanos": 0,
                   "fee_nanos": 0, "reserved_nanos": 0, "left_nanos": 0, "day_nanos": 0,
-                  "budget_day_nanos": None, "spent_in_s": 60, "monthly_nanos": 30_000_000_000,
+                  "budgets": [], "spent_in_s": 60, "monthly_nanos": 30_000_000_000,
                   "days_left": 12}, "tallies": {"contacts": 3}, "holds": {"main": "operator"},
         "parks": {"main/a": "no funds"}, "breaker": {"step": ""}, "jobs": [],
         "alarms": [{"code": "no_funds", "subject": "main", "since": "now", "figures": "3 wait",

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from smpp_server.cli import group
-from smpp_server.status import days_left
+from smpp_server.cli.show import money_lines
+from smpp_server.status import days_left, lasting
 from tests.web.houses import WALL_NS, Lodge
 
 DAY_NS = 86_400 * 10**9
@@ -144,3 +145,32 @@ def test_what_is_no_closing(lodge: Lodge, fields: dict[str, str]) -> None:
 )
 def test_days_left(left: int, pace: int, pace_s: int, monthly: int, days: int | None) -> None:
     assert days_left(left, pace, pace_s, monthly) == days
+
+
+def test_the_first_minutes_are_no_pace() -> None:
+    assert lasting(100, 10, 599, 0) == (None, None)
+    assert lasting(100, 10, 600, 0) == (6000, 0)
+    assert lasting(100, 0, 600, 0) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("limits", "today"),
+    [
+        ({}, "today     1.00 EUR"),
+        ({"day": 20, "hour": 3}, "today     1.00 EUR of 20.00 EUR"),
+        ({"day": None, "total": 3}, "today     1.00 EUR"),
+        ({"day": 20, "allowance": 4}, "today     1.00 EUR of 4.00 EUR"),  # by last_days
+    ],
+)
+def test_the_tightest_limit_of_the_day_is_told(limits: dict[str, int | None], today: str) -> None:
+    budgets = [
+        {"name": name, "limit_nanos": limit and limit * 10**9} for name, limit in limits.items()
+    ]
+    nothing = dict.fromkeys(
+        ("settled", "inbound", "fee", "left", "given", "reserved", "monthly"), 0
+    )
+    money = {f"{name}_nanos": nanos for name, nanos in nothing.items()} | {
+        "currency": "EUR", "day_nanos": 10**9, "budgets": budgets, "spent_in_s": None,
+        "days_left": None,
+    }  # fmt: skip
+    assert money_lines(money)[-1] == today

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from smpp_server.cli.explain import lines
 from tests.server.test_cli import smppd
 from tests.web.houses import Lodge
 
@@ -55,6 +56,7 @@ def test_a_number_is_opted_out_and_forgotten_by_standard_input(orders: Lodge) ->
     said = smppd("optout", *at, input="+33612340001\n")
     assert said.stdout == "The number is never answered again.\n", said.stderr
     assert "opted out" in smppd("explain", "33612340001", *at).output
+    assert "opted out" in smppd("explain", *at, input="33612340001\n").output
     assert smppd("optout", "33612340001", *at).exit_code == 1
     assert smppd("optout", "--undo", "33612340001", *at).output == "The opt-out is taken back.\n"
     said = smppd("forget", *at, input="33612340001\n")
@@ -62,3 +64,27 @@ def test_a_number_is_opted_out_and_forgotten_by_standard_input(orders: Lodge) ->
         "Forgotten: 0 replies that waited cancelled, 0 replies that had left made nameless.\n"
     )
     assert "history" in smppd("forget", "--help").output
+
+
+@pytest.mark.parametrize(
+    ("chosen", "due_in_s", "begins"),
+    [
+        (True, 0, "Answered at once."),
+        (False, 0, "Answered when a link may take it."),
+        (False, 60, "Answered after 1 min."),
+    ],
+)
+def test_an_explanation_promises_no_link_that_is_not_there(
+    chosen: bool, due_in_s: int, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    way = {
+        "link": "main", "carrier": "main", "price_nanos": 1, "exact": True, "failed": 0,
+        "chosen": chosen, "why": "cap per hour",
+    }  # fmt: skip
+    value = {
+        "answered": True, "country": "FR", "number": "main", "text": "fr.N", "segments": 1,
+        "waiting_before": 0, "in_time": 0, "due_in_s": due_in_s, "ways": [way], "money": "",
+        "held": "",
+    }  # fmt: skip
+    assert lines(value)[0] == begins

@@ -188,6 +188,9 @@ def test_twisteds_own_events_and_pythons_warnings_pass_the_same_rules(log: Book)
     texts = [line["text"] for line in log.lines]
     assert "Unhandled error in Deferred:" in texts
     assert f"Starting factory {HELD_BACK}" in texts
+    seen, lines = log.observer.dropped, len(log.lines)
+    log.observer({"log_namespace": "log_legacy", "log_format": "{log_text}", "log_text": WORDS})
+    assert (log.observer.dropped, len(log.lines)) == (seen + 1, lines)  # a mark alone tells nothing
     assert {"twisted.internet.defer", __name__, "other"} <= {line["source"] for line in log.lines}
     assert log.observer.lost == 0
 

@@ -151,10 +151,10 @@ def test_explain_decides_and_writes_nothing(lodge: Lodge) -> None:
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("/explain", "Say whose text is meant, as in number=33612340001."),
-        ("/explain?number=" + "3" * 41, "Say whose text is meant, as in number=33612340001."),
+        ("/explain", "Say whose text is meant, as in +33612340001."),
+        ("/explain?number=" + "3" * 41, "Say whose text is meant, as in +33612340001."),
         ("/explain?number=1&number=2", "A field stands once."),
-        ("/explain?number=1&to=nobody", 'There is no number of ours named "nobody"'),
+        ("/explain?number=1&to=nobody", 'There is no number of ours named "nobody"; there is main'),
         ("/status?json=1", "/status knows no field 'json'"),
     ],
 )
