@@ -34,8 +34,9 @@ INSERT_FLIGHT = (
     " nullif(?, 0), nullif(?, ''), ?, zeroblob(64))"
 )
 RELEASE = (
-    "UPDATE reply SET state = 1, carrier = ?, link = ?, price = ?, rate_version = ?, exact = ?,"
-    " tracked = ?, debit = ?, submitted = ?, billed = nullif(?, 0), currency = nullif(?, ''),"
+    "UPDATE reply SET state = 1, text_id = ?, segments = ?, carrier = ?, link = ?, price = ?,"
+    " rate_version = ?, exact = ?, tracked = ?, debit = ?, submitted = ?,"
+    " billed = nullif(?, 0), currency = nullif(?, ''),"
     " reserve_journal = ?, close_journal = NULL, pad = NULL"
     " WHERE id = ? AND state = 0"
 )
@@ -174,8 +175,10 @@ def flight_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
 
 
 def release_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
-    """For RELEASE."""
+    """For RELEASE: the text is that of today, should the configuration have changed."""
     return (
+        flight.reply.text_id,
+        flight.reply.segments,
         flight.carrier,
         flight.link,
         flight.price_nanos,

@@ -7,6 +7,7 @@ import pytest
 from routing.records import ReplyState
 from smpp_server import events as ev
 from smpp_server import turn
+from smpp_server.config import load
 from smpp_server.store import sqlite_read
 from tests.store.turns import BIND, DAY, SECOND, Bench, configuration, sent
 
@@ -50,3 +51,24 @@ def test_retention_goes_on_under_load(tmp_path: Path, monkeypatch: pytest.Monkey
         shares += 1
     assert bench.states() == {} and bench.rows("SELECT 1 FROM claim") == []
     assert shares > len(SENDERS) * 2 // 3
+
+
+def test_a_reply_is_booked_with_the_text_that_left(tmp_path: Path) -> None:
+    """Its own text is gone when it may leave: segments and price are those of the one in use."""
+    bench = Bench(tmp_path, configuration(tmp_path))
+    bench.run(bench.texts(SENDERS[0]))  # no money: it waits
+    replies = tmp_path / "replies.toml"
+    longer = replies.read_text("utf-8").replace(
+        "[text.fr.N]\n", "[text.fr.M]\nallow_segments = 2\n"
+    )
+    replies.write_text(longer.replace("respecter l'autre.", "respecter l'autre. " + "Non. " * 20))
+    path = tmp_path / "bench.toml"
+    edited = path.read_text("utf-8").replace('"fr.N"', '"fr.M"')
+    path.write_text(
+        edited.replace("[link.bench]\n", '[link.bench]\nlong_text = "message_payload"\n')
+    )
+    bench.config = load(path, state_dir=tmp_path)
+    bench.restart()
+    bench.funded()
+    bench.run()
+    assert bench.rows("SELECT state, text_id, segments FROM reply") == [(1, "fr.M", 2)]
