@@ -86,7 +86,7 @@ def _consider(draft: Draft, contact: Contact) -> Silence | None:
             return silence
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
-    text_id = number.text_id(claim.replies if claim else 0)
+    text_id = number.text_id(claim.replies) if claim else number.text_ids[0]
     segments, nanos = _cost(draft, text_id)
     breaker, before = draft.breaker, found is not None and found[1].replies > 0
     silence = breaker.refuses(contact, before) if breaker is not None and breaker.step else None
@@ -120,9 +120,14 @@ def _had_enough(draft: Draft, claim: Claim, campaign: Campaign) -> Silence | Non
 
 def _cost(draft: Draft, text_id: str) -> tuple[int, int]:
     """Segments of a text, and what it costs us for whom `priced` was last asked about."""
-    segments, (carrier, rate) = draft.rules.texts[text_id].segments, draft.quoted
+    carrier, rate = draft.quoted
     assert rate is not None, "who has no price is not answered"
-    return segments, draft.cost(carrier, segments * rate.nanos_per_segment).nanos
+    asked = (carrier, rate.nanos_per_segment, text_id)
+    if draft.last_cost[0] != asked:  # most of a batch ask the same
+        segments = draft.rules.texts[text_id].segments
+        nanos = draft.cost(carrier, segments * rate.nanos_per_segment).nanos
+        draft.last_cost = (asked, segments, nanos)
+    return draft.last_cost[1:]
 
 
 def _answer(

@@ -107,6 +107,7 @@ class Draft:
         self.opted_out: set[bytes] = set()
         self.quoted: tuple[str, Rate | None] = ("", None)  # the last price asked for ...
         self.quotes: dict[int, tuple[str, Rate | None]] = {}  # ... and those of fresh replies
+        self.last_cost = (("", 0, ""), 0, 0)  # (carrier, price, text) → segments, nano-units
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
 

@@ -32,12 +32,6 @@ def key_of(pseudonym: bytes) -> int:
     return int.from_bytes(pseudonym[:8], "big", signed=True)
 
 
-def total(slots: int) -> int:
-    """What the three slots hold together: the sum of the digits to the base 2 ** 20, which is the
-    remainder by that base less one. NOTHING has one digit more, a 1."""
-    return slots % MOST - 1
-
-
 def shift(slots: int, steps: int) -> int:
     """The slots after `steps` of their widths; a clock set back forgets nothing."""
     if steps <= 0:
@@ -79,15 +73,14 @@ class _Few:
 class _Many:
     """The rows of all senders, or of all ranges, that this turn has met."""
 
-    __slots__ = ("_caps", "_head", "_rows", "_whole", "rooms")
+    __slots__ = ("_head", "_most", "_rows", "_whole", "rooms")
 
     def __init__(self, caps: Caps, rows: Mapping[bytes, GuardRow], head: int) -> None:
-        self._caps = caps
         self._head = head
         self._rows = rows
-        contacts = min(caps.contacts_per_hour or NO_LIMIT, caps.contacts_per_day or NO_LIMIT)
-        segments = min(caps.segments_per_hour or NO_LIMIT, caps.segments_per_day or NO_LIMIT)
-        self._whole = (contacts, segments)
+        most = [cap or NO_LIMIT for cap in caps[:4]]
+        self._whole = (min(most[:2]), min(most[2:]))
+        self._most = [cap + 1 for cap in most]  # for the 1 of NOTHING
         # pseudonym → [room for contacts, room for segments, the same when the turn began]
         self.rooms: dict[bytes, list[int]] = {}
 
@@ -99,13 +92,11 @@ class _Many:
         else:
             if row[1] != self._head:
                 row = row_at(row, self._head)
-            caps = self._caps
-            contacts = min(
-                (caps[0] or NO_LIMIT) - total(row[2]), (caps[1] or NO_LIMIT) - total(row[3])
-            )
-            segments = min(
-                (caps[2] or NO_LIMIT) - total(row[4]), (caps[3] or NO_LIMIT) - total(row[5])
-            )
+            # What three slots hold together is the sum of the digits to the base 2 ** 20, that is the
+            # remainder by that base less one; the bit of NOTHING is one digit more, a 1.
+            most = self._most
+            contacts = min(most[0] - row[2] % MOST, most[1] - row[3] % MOST)
+            segments = min(most[2] - row[4] % MOST, most[3] - row[5] % MOST)
         room = self.rooms[pseudonym] = [contacts, segments, contacts, segments]
         return room
 

@@ -7,6 +7,7 @@ counted, so that no span of the given length, wherever it starts, carries more t
 
 from array import array
 from collections.abc import Iterable, Mapping
+from struct import unpack
 from typing import NamedTuple
 
 from routing.records import Limits
@@ -96,9 +97,7 @@ def to_octets(counter: Counter) -> bytes:
 
 def from_octets(head: int, octets: bytes) -> Counter:
     """The inverse of `to_octets`."""
-    slots = array("I")
-    slots.frombytes(octets)
-    return Counter(head, tuple(slots))
+    return Counter(head, unpack(f"{len(octets) // 4}I", octets))
 
 
 class Gauge:
