@@ -92,8 +92,8 @@ class _Many:
         else:
             if row[1] != self._head:
                 row = row_at(row, self._head)
-            # What three slots hold together is the sum of the digits to the base 2 ** 20, that is the
-            # remainder by that base less one; the bit of NOTHING is one digit more, a 1.
+            # Three slots together are the sum of the digits to the base 2 ** 20: the remainder
+            # by that base less one. The bit of NOTHING is one digit more, a 1.
             most = self._most
             contacts = min(most[0] - row[2] % MOST, most[1] - row[3] % MOST)
             segments = min(most[2] - row[4] % MOST, most[3] - row[5] % MOST)
