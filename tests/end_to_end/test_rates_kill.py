@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smpp_server.cli import client
-from tests.end_to_end.server import Server, configured
+from tests.end_to_end.server import Server, configured, until
 
 DIGEST = "d" * 64
 ROWS = ("2,33,out,70000000,FR,,,0,9223372036854775807", "3,33,in,0,,,,0,9223372036854775807")
@@ -21,7 +21,14 @@ def step(server: Server, what: str, place: int, *rows: str) -> dict[str, Any]:
 
 def in_force(server: Server) -> tuple[str, int]:
     """Where the card in force came from, and how many rows it has."""
-    [card] = client.look(server.state / "admin.sock", "/status")["rates"]
+    cards: list[dict[str, Any]] = []
+
+    def told() -> bool:  # nothing is, before the first turn
+        cards[:] = client.look(server.state / "admin.sock", "/status")["rates"]
+        return bool(cards)
+
+    until(told, "until the first turn")
+    [card] = cards
     return card["source"], card["rows"]
 
 
