@@ -9,14 +9,13 @@ from routing.records import OurNumber, Rules
 
 
 class Prices:
-    """The rate cards and conversions in force at one instant; each looked up once."""
+    """The rate cards and conversions in force at one instant; each conversion is looked up once."""
 
     def __init__(self, rules: Rules, rates: Mapping[str, RateCard], wall_ns: int) -> None:
         self.rules = rules
         self.rates = rates
         self.wall_ns = wall_ns
         self.conversions: dict[str, Conversion | None] = {}  # carrier → the one in force
-        self.inbound_costs: dict[str, Cost] = {}  # name of our number → one text to it
 
     def cost(self, carrier: str, nanos: int) -> Cost:
         """What `nanos` of the carrier's currency are in the books, with VAT: rounded up, once."""
@@ -43,15 +42,12 @@ class Prices:
 
     def inbound(self, number: OurNumber) -> Cost:
         """One text to our number: the dearest of the carriers it may come in by."""
-        found = self.inbound_costs.get(number.name)
-        if found is None:
-            costs = [Cost(number.inbound_nanos)]
-            for carrier in dict.fromkeys(self.rules.links[link].carrier for link in number.links):
-                nanos = self.rates[carrier].inbound(number.msisdn, self.wall_ns)
-                if nanos is not None:
-                    costs.append(self.cost(carrier, nanos))
-            found = self.inbound_costs[number.name] = max(costs)
-        return found
+        costs = [Cost(number.inbound_nanos)]
+        for carrier in dict.fromkeys(self.rules.links[link].carrier for link in number.links):
+            nanos = self.rates[carrier].inbound(number.msisdn, self.wall_ns)
+            if nanos is not None:
+                costs.append(self.cost(carrier, nanos))
+        return max(costs)
 
     def monthly_nanos(self) -> int:
         """What the carriers bill in every month, whatever is sent."""

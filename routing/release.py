@@ -123,9 +123,9 @@ def _alike(draft: Draft, queue: Queue, choice: Choice, most: int) -> int:
     for place in range(-1, -most - 1, -1):
         reply, stored = queue[place]
         quote = quotes.get(reply.id)
-        if stored or quote is None or quote[1] is not rate or quote[0] != carrier:
+        if stored or quote is None or reply.segments != segments:
             break
-        if reply.segments != segments:
+        if quote[1] is not rate or quote[0] != carrier:
             break
         count += 1
     return max(count, 1)

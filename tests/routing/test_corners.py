@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from routing import ledger, settle, throttle
 from routing.answer import answer
+from routing.closing import close_month
 from routing.draft import Draft
 from routing.explain import explain
 from routing.policy import trust
@@ -21,7 +22,20 @@ from routing.records import (
 )
 from routing.release import release
 from routing.reply import OURS, PEERS, TABLE, ReplyError, ReplyEvent, diagram, move
-from routing.standing import ALL, Claim, Command, Hold, Known, Park, Pause, Seen, Standing, Stored
+from routing.standing import (
+    ALL,
+    Claim,
+    Closing,
+    Command,
+    Edge,
+    Hold,
+    Known,
+    Park,
+    Pause,
+    Seen,
+    Standing,
+    Stored,
+)
 from routing.throttle import DAY_NS, HOUR_NS, SECOND_NS
 from tests.routing.worlds import World, outcome
 
@@ -360,3 +374,15 @@ def test_only_the_limit_that_blocks_says_when() -> None:
     begun = throttle.Throttle(limits, {}, {}, 1, SECOND_NS, HOUR_NS)
     assert begun.wake_ns(["link/main"], "tps", 1) == (SECOND_NS, 0)
     assert begun.wake_ns(["link/main"], "hour", 1) == (0, 0)  # it does not block
+
+
+def test_a_closed_month_gets_no_later_rows() -> None:
+    """An operator who set the clock back could write some into it: they belong to the next one."""
+    world = World()
+    world.until(world.true_ns + 400 * DAY_NS)
+    closed = Closing("2026-11", 3, b"c", 3, "", "", until_ns=world.wall_ns - 300 * DAY_NS)
+    edge = Edge(b"d", closed.until_ns - 1, 0, closed)
+    draft = drafted(world, Known(edge=edge))
+    told = close_month(draft, closed._replace(seq=4, digest=b"d"))
+    assert told == "2026-11 is closed already, with journal row 3"
+    assert draft.changes.closings == []

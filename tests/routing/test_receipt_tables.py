@@ -122,6 +122,18 @@ def test_the_reference_goes_before_the_person(
     assert [done.message_id for done in changes.finished] == ["q1" * named] * len(resolved)
 
 
+def test_a_receipt_may_be_that_of_a_reply_on_its_way_to_the_same_person() -> None:
+    """Then it is no proof of what became of the one in doubt."""
+    world = flying(1, max_replies=2)
+    world.turn(outcomes=[outcome(1, OutcomeKind.NO_ANSWER)])
+    world.turn(receipts=[world.receipt("33612340001", ReceiptKind.DELIVERED, "q1")])
+    world.turn(contacts=[world.contact("+33612340001")])
+    assert [flight.reply.id for flight in world.standing.flights.values()] == [2]
+    world.until(world.true_ns + 5 * MINUTE_NS)
+    changes = world.turn(tick=True)
+    assert changes.finished == [] and world.store.rows[1].state is ReplyState.UNKNOWN
+
+
 def test_an_id_that_a_cdr_named_meanwhile() -> None:
     world = flying(1)
     world.turn(outcomes=[outcome(1, OutcomeKind.NO_ANSWER)])
