@@ -240,7 +240,7 @@ class Bind(TwistedProtocol):
             self._set_timer()
 
     def wait(self) -> None:
-        """A heavy turn runs: what comes next is read when it is done, as one batch.
+        """A turn runs: what comes next is read when it is done, as one batch.
 
         Two threads that both have work slow each other down by a fifth. Not for long: see
         `go_on`. Nothing is called late meanwhile, since what has arrived is read first.

@@ -24,7 +24,6 @@ TICK_S = 60
 IDLE_S = 1
 REOPEN_MOST_S = 60
 SOFT_OCTETS = 4 << 20  # waiting for a turn: stop reading binds that owe us no response
-HEAVY_OCTETS = 2 << 10  # a batch whose turn is worth waiting for
 PATIENCE_S = 0.05
 LOOK_AGAIN = ev.LinkChanged("")
 HARD_OCTETS = 32 << 20  # stop reading every bind
@@ -201,14 +200,14 @@ class House:
                 self._close()
             return
         events, self._events = self._events, []
-        heavy, self._octets = self._octets >= HEAVY_OCTETS, 0
+        heard, self._octets = self._octets > 0, 0
         self._busy = True
         facts = [link.fact() for link in self.links.values()]
         now = (self._clocks.wall_ns(), self._clocks.monotonic_ns())
         done = self._run(lambda: self.turn(events, facts, *now))
         done.addCallbacks(self._done, self._failed, errbackArgs=(events,))
         done.addErrback(self._bug)
-        if heavy and self._busy:
+        if heard and self._busy:
             for bind in self._binds():
                 bind.wait()
             self._patience = self.reactor.callLater(PATIENCE_S, self._go_on)

@@ -62,6 +62,9 @@ def test_what_comes_during_a_turn_is_the_next_batch(build: Build) -> None:
     assert len(town.run.queue) == 1
     turns = town.house.status()["turns"]
     town.run.work()
+    town.net.settle()
+    assert len(town.run.queue) == 1
+    town.run.work()
     assert town.house.status()["turns"] == turns + 2
     town.run.slow = False
     town.net.settle()
@@ -127,8 +130,10 @@ def test_octets_waiting_stop_the_reading(build: Build, monkeypatch: pytest.Monke
     town = build().start()
     wire = town.net.cable.near
     town.run.slow = True
-    for n, sender in enumerate(CROWD[:6]):
-        assert wire.producerState == ("paused" if n > 4 else "producing") or n in (4, 5)
+    town.texts(CROWD[0])
+    town.net.pass_s(0.1)  # the turn is slow: reading goes on
+    for n, sender in enumerate(CROWD[1:6]):
+        assert wire.producerState == ("paused" if n > 3 else "producing") or n in (3, 4)
         town.net.cable.ours.dataReceived(frame(100 + n, sender))
     assert wire.producerState == "paused"
     town.run.slow = False
@@ -149,6 +154,8 @@ def test_a_bind_that_owes_responses_is_read_on_up_to_the_hard_limit(
     assert in_flight(town) == 1
     town.run.slow = True
     wire = town.net.cable.near
+    town.texts(CROWD[1])
+    town.net.pass_s(0.1)  # the turn is slow: reading goes on
     states = []
     for n, sender in enumerate(CROWD[2:14]):
         if wire.producerState == "producing":
