@@ -9,6 +9,7 @@ All amounts are nano-units of the accounting currency.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from routing.records import MoneyRules, Now, Rules
@@ -38,13 +39,12 @@ class Override(NamedTuple):
 class Room:
     """What one budget still allows in this turn."""
 
-    __slots__ = ("account", "left", "title", "until_ns")
+    __slots__ = ("budget", "left", "title")
 
-    def __init__(self, account: str, left: int, title: str, until_ns: int) -> None:
-        self.account = account
+    def __init__(self, budget: str, left: int, title: str) -> None:
+        self.budget = budget
         self.left = left
-        self.title = title
-        self.until_ns = until_ns  # wall time at which the period ends, 0 for never
+        self.title = title  # "" for that of the budget
 
 
 class Debit(NamedTuple):
@@ -80,9 +80,12 @@ def titles(rules: Rules) -> list[str]:
 
 def account_of(budget: str, now: Now) -> str:
     """The account that counts now for a budget. KeyError for a period there is not."""
-    key = {"hour": now.hour, "day": now.day, "month": now.month, TOTAL: ""}[
-        budget.rpartition("/")[2]
-    ]
+    return _account(budget, now.hour, now.day, now.month)
+
+
+@lru_cache(1024)  # a turn asks for some twenty, the next ones for the same
+def _account(budget: str, hour: str, day: str, month: str) -> str:
+    key = {"hour": hour, "day": day, "month": month, TOTAL: ""}[budget.rpartition("/")[2]]
     return f"{budget}/{key}" if key else budget
 
 
@@ -188,9 +191,7 @@ class Purse:
         account = account_of(budget, self._now)
         room = self._rooms.get(account)
         if room is None:
-            left = limit - self._used(account)
-            title = title or title_of(budget)
-            room = self._rooms[account] = Room(account, left, title, end_of(budget, self._now))
+            room = self._rooms[account] = Room(budget, limit - self._used(account), title)
         return room
 
     def _used(self, account: str) -> int:
@@ -198,8 +199,10 @@ class Purse:
         if account == TOTAL:
             before = self._balances.get("reserved", 0) + self._balances.get("settled", 0)
             return before + sum(self._moved.values())
-        moved = sum(n for names, n in self._moved.items() if account in names.split())
-        return self._balances.get(account, 0) + moved
+        used = self._balances.get(account, 0)
+        if self._moved:
+            used += sum(n for names, n in self._moved.items() if account in names.split())
+        return used
 
     def funded(self, nanos: int) -> bool:
         """Is there so much money, whatever the budgets say?"""
@@ -214,7 +217,8 @@ class Purse:
             return NO_FUNDS
         for room in debit.rooms:
             if nanos > room.left:
-                return Refusal(room.title, room.until_ns)
+                title = room.title or title_of(room.budget)
+                return Refusal(title, end_of(room.budget, self._now))
         self._debit = debit
         self._least = min([self._spendable, *(room.left for room in debit.rooms)])
         return None

@@ -122,7 +122,9 @@ def debits(db: sqlite3.Connection, flights: Iterable[Flight]) -> Mapping[str, in
     """The rows that stand for the accounts of these reservations; few, since lanes share them."""
     found: dict[str, int] = {}
     for accounts in dict.fromkeys(flight.accounts for flight in flights):
-        db.execute("INSERT OR IGNORE INTO debit (accounts) VALUES (?)", [accounts])
         row = db.execute("SELECT id FROM debit WHERE accounts = ?", [accounts]).fetchone()
+        if row is None:
+            query = "INSERT INTO debit (accounts) VALUES (?) RETURNING id"
+            row = db.execute(query, [accounts]).fetchone()
         found[accounts] = row[0]
     return found
