@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.books import Books
 from tests.end_to_end.server import NOW, OUT_NANOS, ROOT, Server, configured, until
 from tests.end_to_end.wire import WAIT_S, Port
+
+pytestmark = pytest.mark.slow
 
 TEXTS = 40
 PRICES = "out,33,France,0.0495\nin,33,texts,0.0075\n"
