@@ -1,5 +1,8 @@
 """Seeds of the whole house: whatever goes wrong, every promise holds."""
 
+import time
+from itertools import count
+
 import pytest
 
 from tests.simulation.simulate import broken, story
@@ -7,7 +10,14 @@ from tests.simulation.swarm import draw
 from tests.simulation.world import World
 
 FEW, MANY = range(1, 9), range(9, 301)
+SEEDS_S = 120  # all seeds of a run, in the time of this machine
 BORDERS = range(3, 40)  # commits: the first two make the database and take the money
+
+
+@pytest.fixture(scope="module", autouse=True)
+def until_s() -> float:
+    """When the seeds of this run have had their time."""
+    return time.monotonic() + SEEDS_S
 
 
 def holds(seed: int, crash_at: tuple[int, str] | None = None) -> World:
@@ -26,6 +36,14 @@ def test_a_few_seeds(seed: int) -> None:
 @pytest.mark.parametrize("first", range(MANY.start, MANY.stop, 50))
 def test_many_seeds(first: int) -> None:
     for seed in range(first, min(first + 50, MANY.stop)):
+        holds(seed)
+
+
+@pytest.mark.slow
+def test_as_many_more_as_the_time_allows(until_s: float) -> None:
+    for seed in count(MANY.stop):
+        if time.monotonic() >= until_s:
+            break
         holds(seed)
 
 
