@@ -55,11 +55,12 @@ def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
     if draft.tracks:
         draft.tried(flight.link, failed=False)
     health = draft.health.get(flight.link)
-    if health is not None:
-        if health.probing:
-            draft.end_alarm("submits_unanswered", flight.link)
-            draft.end_alarm("account_held", flight.link)
-        del draft.health[flight.link]
+    if health is None or (health.account and draft.held(flight.link)):
+        return  # what left before the account was held says nothing about its credit
+    if health.probing:
+        draft.end_alarm("submits_unanswered", flight.link)
+        draft.end_alarm("account_held", flight.link)
+    del draft.health[flight.link]
 
 
 def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) -> ReplyState:

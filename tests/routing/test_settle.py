@@ -115,6 +115,22 @@ def test_a_released_link_is_probed_by_one_submit() -> None:
     )
 
 
+def test_what_left_before_the_account_was_held_does_not_open_it() -> None:
+    play(
+        World(),
+        """
+        10:00  main answers nothing    → -
+        10:00  +33612340001 texts      → sends 0001
+        10:00  +33612340002 texts      → sends 0002
+        10:01  main says 0001 account  → alarm account_held
+        10:01  main says 0002 accepted → -
+        10:02  +33612340003 texts      → waits until 10:02
+        10:11  -                       → sends 0001
+        10:12  main says 0001 accepted → sends 0003, alarm account_held ends
+        """,
+    )
+
+
 def test_five_equal_refusals_are_the_account() -> None:
     """To different destinations: the fifth is not burnt. One bad number never counts as five."""
     world = World(claim_days=0)
