@@ -129,7 +129,7 @@ class Breaker:
         self._homes = homes
         self._wall_ns = wall_ns
         self._minute = wall_ns // MINUTE_NS
-        head = json.loads(kept.head or "[0,0,0,0,false,[]]")
+        self._head = head = json.loads(kept.head or "[0,0,0,0,false,[]]")
         self.step = Step(head[0])
         self.since_ns: int = head[1]
         self._calm_ns: int = head[2]  # since when its reason is gone, 0: it is not
@@ -249,12 +249,13 @@ class Breaker:
         """The rows that changed: the head, and the minutes to write anew."""
         attacked = [[name.hex(), label] for name, label in self.attacked.items()]
         head = [int(self.step), self.since_ns, self._calm_ns, self._judged, self.by_hand, attacked]
-        text = _padded(head, HEAD_LETTERS)
+        same = bool(self._kept.head) and head == self._head
+        text = "" if same else _padded(head, HEAD_LETTERS)
         ranges = [[n.hex(), self._label(n), count] for n, count in self._ranges.items()]
         slots = dict(self._kept.slots) if self._wiped else {}
         if any(self._counts):
             slots[self._minute] = _padded([*self._counts, ranges], SLOT_LETTERS)
-        return Kept("" if text == self._kept.head else text, slots)
+        return Kept(text, slots)
 
     def _label(self, prefix: bytes) -> str:
         """A range as country and three digits."""

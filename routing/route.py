@@ -4,6 +4,7 @@ Three things may set a link back: what it costs, how its last submits ended, and
 day's segments it has carried already.
 """
 
+from array import array
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -120,6 +121,6 @@ class Shares:
     def taken(self) -> dict[CounterKey, Counter]:
         """The counters that changed, as the store keeps them: `head` is the day, as a number."""
         return {
-            (f"link/{link}", SHARE): Counter(self._day, (self._carried[link],))
+            (f"link/{link}", SHARE): Counter(self._day, array("I", [self._carried[link]]))
             for link in sorted(self._taken)
         }

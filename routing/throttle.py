@@ -7,7 +7,6 @@ counted, so that no span of the given length, wherever it starts, carries more t
 
 from array import array
 from collections.abc import Iterable, Mapping
-from struct import unpack
 from typing import NamedTuple
 
 from routing.records import Limits
@@ -49,13 +48,17 @@ def ready_ns(bucket: Bucket, limit: Limits, segments: int, permille: int = 1000)
 
 
 class Counter(NamedTuple):
-    """Segments per slot: `slots[slot % 61]` for the 61 slots that end with `head`."""
+    """Segments per slot: `slots[slot % 61]` for the 61 slots that end with `head`.
+
+    The slots are unsigned 32-bit numbers as the store keeps them, and never changed in place: a
+    turn reads, adds to and writes some thirty of these.
+    """
 
     head: int
-    slots: tuple[int, ...]
+    slots: "array[int]"
 
 
-EMPTY = Counter(0, (0,) * (SLOTS + 1))
+EMPTY = Counter(0, array("I", [0] * (SLOTS + 1)))
 
 
 def advance(counter: Counter, span: str, wall_ns: int) -> Counter:
@@ -68,17 +71,17 @@ def advance(counter: Counter, span: str, wall_ns: int) -> Counter:
         return counter
     if slot < counter.head:
         return add(EMPTY._replace(head=slot), sum(counter.slots))
-    slots = list(counter.slots)
+    slots = counter.slots[:]
     for passed in range(max(counter.head + 1, slot - SLOTS), slot + 1):
         slots[passed % (SLOTS + 1)] = 0
-    return Counter(slot, tuple(slots))
+    return Counter(slot, slots)
 
 
 def add(counter: Counter, segments: int) -> Counter:
     """The counter with `segments` more in its current slot."""
-    slots = list(counter.slots)
+    slots = counter.slots[:]
     slots[counter.head % (SLOTS + 1)] += segments
-    return Counter(counter.head, tuple(slots))
+    return Counter(counter.head, slots)
 
 
 def frees_at_ns(counter: Counter, span: str) -> int:
@@ -92,12 +95,12 @@ def frees_at_ns(counter: Counter, span: str) -> int:
 
 def to_octets(counter: Counter) -> bytes:
     """61 unsigned 32-bit numbers, as the store keeps them."""
-    return array("I", counter.slots).tobytes()
+    return counter.slots.tobytes()
 
 
 def from_octets(head: int, octets: bytes) -> Counter:
     """The inverse of `to_octets`."""
-    return Counter(head, unpack(f"{len(octets) // 4}I", octets))
+    return Counter(head, array("I", octets))
 
 
 class Gauge:

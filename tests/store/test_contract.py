@@ -1,6 +1,7 @@
 """The contract of a store against a model, on every backend there is."""
 
 import tempfile
+from array import array
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -224,7 +225,7 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         """Money, counters, guards, holds and a stop."""
         changes = Changes(Standing(), holds=hold, optouts=[b"o" + optout.encode()], guards=guards)
-        changes.counters[scope, "day"] = Counter(slots[0], slots + (0,) * (SLOTS - 1))
+        changes.counters[scope, "day"] = Counter(slots[0], array("I", slots + (0,) * (SLOTS - 1)))
         changes.audit.append(("fund", "5"))
         self.commit(changes, posted)
 
