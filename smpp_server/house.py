@@ -205,7 +205,7 @@ class House:
         facts = [link.fact() for link in self.links.values()]
         now = (self._clocks.wall_ns(), self._clocks.monotonic_ns())
         done = self._run(lambda: self.turn(events, facts, *now))
-        done.addCallbacks(self._done, self._failed, errbackArgs=(events,))
+        done.addCallbacks(self._done, self._failed)
         done.addErrback(self._bug)
         if heard and self._busy:
             for bind in self._binds():
@@ -298,7 +298,7 @@ class House:
         self._busy = True
         now = self.monotonic_ns()
         done = self._run(lambda: self.turn.rest(now, idle))
-        done.addCallbacks(self._rested, self._failed, errbackArgs=([],))
+        done.addCallbacks(self._rested, self._failed)
         done.addErrback(self._bug)
 
     def _rested(self, again: bool) -> None:
@@ -309,15 +309,14 @@ class House:
 
     # when the store cannot
 
-    def _failed(self, failure: Failure, events: list[ev.Event]) -> None:
+    def _failed(self, failure: Failure) -> None:
         """Nothing was sent. Drop the binds, wait, reopen; outcomes stay in the turn's memory."""
         self._busy = self._down = True
         self.store_failures += 1
         self.log("critical", "turn failed", failure=failure)
         if self.store_failures == 1:
             self._alarm(AlarmChange("store_failed", "", True, type(failure.value).__name__))
-        self._tell(events, IN_DOUBT)  # a commit may be done although it is reported as failed
-        self._tell(self._events, NOTHING_CHANGED)
+        self._tell_those_who_wait()
         kept, self._events, self._octets = self._events, [], 0
         self.turn.keep(kept)
         stops = []
@@ -327,11 +326,13 @@ class House:
         wait_s = min(REOPEN_MOST_S, 1 << min(self.store_failures - 1, 6))
         DeferredList(stops).addCallback(lambda _: self._try_in(wait_s))
 
-    def _tell(self, events: list[ev.Event], sentence: str) -> None:
-        """Answer those who asked for something in a turn that was not stored."""
-        for event in events:
-            if isinstance(event, ev.Asked | ev.Explained) and event.ticket in self._waiting:
-                self._waiting.pop(event.ticket).callback(sentence)
+    def _tell_those_who_wait(self) -> None:
+        """Answer operators: a commit may be done although it is reported as failed."""
+        asked = [event for event in self._events if isinstance(event, ev.Asked | ev.Explained)]
+        untouched = {event.ticket for event in asked}  # no turn has taken these up
+        waiting, self._waiting = self._waiting, {}
+        for ticket, deferred in waiting.items():
+            deferred.callback(NOTHING_CHANGED if ticket in untouched else IN_DOUBT)
 
     def _try_in(self, wait_s: int) -> None:
         until_ns = self.monotonic_ns() + wait_s * 10**9
@@ -347,7 +348,7 @@ class House:
 
     def _try_again(self) -> None:
         done = self._run(lambda: self.turn.reopen(self._reopen))
-        done.addCallbacks(self._reopened, self._failed, errbackArgs=([],))
+        done.addCallbacks(self._reopened, self._failed)
         done.addErrback(self._bug)
 
     def _reopened(self, _: object) -> None:
@@ -366,7 +367,7 @@ class House:
     def _bug(self, failure: Failure) -> None:
         """Our own fault in applying effects: loud, and the binds are dropped so nothing is lost."""
         self.log("critical", "bug", failure=failure)
-        self._failed(failure, [])
+        self._failed(failure)
 
     # alarms and questions
 

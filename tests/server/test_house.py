@@ -216,9 +216,16 @@ def test_a_fault_in_applying_effects_is_loud_and_loses_nothing(build: Build) -> 
         raise ZeroDivisionError
 
     sound, bind.session = bind.session, Broken(bind.session, broken)
+    told: list[object] = []
+    town.run.slow = True
+    town.house.ask("fund", nanos=1).addCallback(told.append)
     town.texts(ANNA)
+    town.house.ask("fund", nanos=1).addCallback(told.append)  # in one turn with the text
+    town.run.slow = False
+    town.run.work()
+    town.net.settle()
     assert ("critical", "bug") in [line[:2] for line in town.lines]
-    assert sound.closed
+    assert sound.closed and told == ["done", house_module.IN_DOUBT]
     town.net.pass_s(10)
     assert town.replied() == [ANNA] and town.state() == "bound"
     status = town.house.status()
