@@ -77,7 +77,7 @@ def write_row(
 
 def _tail(entry: Posted) -> str:
     """What the carrier bills, when that is in its own currency."""
-    return f" {entry[4]} {entry[5]}" if len(entry) > 4 and entry[5] else ""
+    return "" if len(entry) == 4 or not entry[5] else f" {entry[4]} {entry[5]}"
 
 
 def _sums(entries: Iterable[Posted]) -> dict[str, int]:

@@ -54,6 +54,13 @@ def journal(count: int) -> list[ledger.JournalRow]:
     return rows
 
 
+def test_what_a_carrier_bills_in_its_own_currency_is_kept_even_when_it_is_nothing() -> None:
+    posted = [(1, "settle", 5, 1), (2, "settle", 0, 1, 0, "USD"), ledger.Entry(3, "fee", 9, 0)]
+    row, _ = ledger.write_row(ledger.GENESIS, 1, 10, posted)
+    assert row.entries == "1 settle 5 1;2 settle 0 1 0 USD;3 fee 9 0"
+    assert ledger.read_entries(row.entries) == [ledger.Entry(*entry) for entry in posted]
+
+
 def test_a_whole_journal_adds_up() -> None:
     entries = list(ledger.verify(journal(3)))
     assert ledger.balances(entries) | {"reserved": 0} == {
