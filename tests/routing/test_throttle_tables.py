@@ -38,6 +38,21 @@ def test_segments_per_month() -> None:
     )
 
 
+def test_a_pause_brings_no_burst() -> None:
+    """However long nothing left, a bucket holds what one text needs, or a tenth of a second."""
+    world = World(limits={"link/main": Limits(tps_segments=1)})
+    play(
+        world,
+        """
+        10:00    +33612340001 texts → waits until 10:00
+        10:00:01 -                  → sends 0001
+        11:00    +33612340002 texts → sends 0002
+        11:00    +33612340003 texts → waits until 11:00
+        11:00:01 -                  → sends 0003
+        """,
+    )
+
+
 def test_a_restart_brings_no_fresh_burst() -> None:
     """What was carried in the hour is a row; a bucket begins empty, as if it had just sent."""
     limits = {
