@@ -43,15 +43,18 @@ class Mutant(NamedTuple):
 def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of a module, in the order of its lines."""
     tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
+    for number in range(sum(1 for _ in ast.walk(tree))):
         for change in range(4):
             changed = copy.deepcopy(tree)
             target = next(found for at, found in enumerate(ast.walk(changed)) if at == number)
             was = _shown(target)
-            if not _change(target, change):
+            at = _change(target, change)
+            if at is None:
                 break
-            line = getattr(node, "lineno", 0)
-            yield Mutant(line, was, _shown(target), ast.fix_missing_locations(changed))
+            now = _shown(target)
+            if at is not target:
+                was, now = _shown(at), "pass"
+            yield Mutant(getattr(at, "lineno", 0), was, now, ast.fix_missing_locations(changed))
 
 
 def _shown(node: ast.AST) -> str:
@@ -59,15 +62,16 @@ def _shown(node: ast.AST) -> str:
     return ast.unparse(node).partition("\n")[0]
 
 
-def _change(node: ast.AST, number: int) -> bool:
-    """Makes the change of that number in place; False when the node has no more of them."""
+def _change(node: ast.AST, number: int) -> ast.AST | None:
+    """Makes the change of that number in place; the node, or the statement that was taken out of
+    it; None when the node has no more changes."""
     match node:
         case ast.Compare(ops=ops) if number < len(ops):
             ops[number] = SWAPS[type(ops[number])]()  # type: ignore[call-overload]
         case ast.BinOp() | ast.AugAssign() | ast.BoolOp() if number == 0:
             swapped = SWAPS.get(type(node.op))
             if swapped is None:
-                return False
+                return None
             node.op = swapped()  # type: ignore[assignment]
         case ast.UnaryOp(op=ast.Not()) if number == 0:
             node.operand = ast.UnaryOp(ast.Not(), node.operand)
@@ -82,11 +86,11 @@ def _change(node: ast.AST, number: int) -> bool:
         case ast.FunctionDef() | ast.If() | ast.For() | ast.With() | ast.While():
             return _remove(node.body, number - isinstance(node, ast.If | ast.While))
         case _:
-            return False
-    return True
+            return None
+    return node
 
 
-def _remove(body: list[ast.stmt], number: int) -> bool:
+def _remove(body: list[ast.stmt], number: int) -> ast.stmt | None:
     """Takes the statement of that number out, counting those whose loss can show."""
     worth = [
         at
@@ -95,6 +99,7 @@ def _remove(body: list[ast.stmt], number: int) -> bool:
         or (isinstance(one, ast.Expr) and not isinstance(one.value, ast.Constant))
     ]
     if not 0 <= number < len(worth):
-        return False
-    body[worth[number]] = ast.copy_location(ast.Pass(), body[worth[number]])
-    return True
+        return None
+    gone = body[worth[number]]
+    body[worth[number]] = ast.copy_location(ast.Pass(), gone)
+    return gone
