@@ -167,7 +167,6 @@ class Purse:
 
     def debit(self, number: str, campaign: str, counted: str = "") -> Debit:
         """What a reply from `number` is paid from; `counted` is one more account that counts it."""
-        self._end_run()
         rooms: list[Room] = []
         accounts = [counted] if counted else []
         for scope in ("", f"campaign/{campaign}/", f"number/{number}/"):

@@ -20,6 +20,8 @@ LISTED = Path(__file__).with_name("equivalent.txt").read_text("utf-8").splitline
         ("a if b else c", {"a if b else c -> a if not b else c"}),
         ("True", {"True -> False"}),
         ("a / b", set()),
+        ("a: b | c = d", set()),
+        ("def f(a: b | c) -> d | e:\n    pass", set()),
         ("def f():\n    return a", {"return a -> return None"}),
         ("def f():\n    return", set()),
         ("while a:\n    del b", {"while a: -> while not a:", "del b -> pass"}),

@@ -241,6 +241,7 @@ def test_a_purse_by_itself() -> None:
     assert purse.refusal(40, one) == ("campaign a: budget of the day", now.next_day_ns)
     assert purse.refusal(60, other) is None
     purse.reserve(60, other)
+    assert purse.spendable == 900
     assert purse.refusal(1, other) == ("budget of the day", now.next_day_ns)
     purse.release(40, one.accounts)
     assert purse.refusal(40, other) is None and purse.refusal(41, other) is not None
@@ -261,7 +262,7 @@ def test_a_purse_by_itself() -> None:
     [
         (100, 0, 10, 10),
         (109, 0, 10, 10),  # what is left over stays for tomorrow
-        (100, 30, 10, 9),  # ten days of a fee of 30 a month cost 10
+        (10_000, 3_000, 10, 900),  # ten days of a fee of 3,000 a month cost 1,000
         (100, 900, 10, 0),  # the fees alone take it all
         (-5, 0, 10, 0),
     ],
