@@ -28,9 +28,7 @@ class Bucket(NamedTuple):
     at_ns: int
 
 
-def refill(
-    bucket: Bucket, limit: Limits, largest: int, now_ns: int, permille: int = 1000
-) -> Bucket:
+def refill(bucket: Bucket, limit: Limits, largest: int, now_ns: int, permille: int) -> Bucket:
     """The bucket at `now_ns`; capacity is a tenth of a second, at least the `largest` text.
 
     A carrier that is slowed gets `permille` of its tokens.
@@ -41,7 +39,7 @@ def refill(
     return Bucket(min(capacity, grown), now_ns)
 
 
-def ready_ns(bucket: Bucket, limit: Limits, segments: int, permille: int = 1000) -> int:
+def ready_ns(bucket: Bucket, limit: Limits, segments: int, permille: int) -> int:
     """Nanoseconds after `bucket.at_ns` at which there are tokens for `segments`."""
     missing = segments * SECOND_NS * limit.tps_seconds - bucket.tokens
     return 0 if missing <= 0 else -(-missing * 1000 // (limit.tps_segments * permille))

@@ -1,5 +1,6 @@
 """The window: numbers, slots, and the memory of those given up."""
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -22,6 +23,11 @@ def test_numbers_rise_by_one_from_one() -> None:
     assert list(window.take(2)) == [4, 5]
     assert window.free == 7
     assert len(window) == 3
+
+
+def test_every_request_has_one_number() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Window(10, 10).open([1, 2], [(7, RESP)])
 
 
 def test_numbers_end_at_7fffffff_and_never_are_zero() -> None:
