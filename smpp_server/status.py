@@ -1,7 +1,10 @@
 """What `status` shows, from what the last turn published and what the links say of themselves."""
 
+import os
+import threading
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from routing import budget
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 CODES = {code.value: code for code in AlarmCode}
 PACE_S: Final = 600
+PROC: Final = Path("/proc/self")  # what Linux tells a process of itself
 
 
 def status_of(house: "House") -> dict[str, object]:
@@ -44,6 +48,27 @@ def status_of(house: "House") -> dict[str, object]:
         "jobs": [_job(job) for job in summary.jobs] if summary else [],
         "alarms": _alarms(house, summary),
         "rates": [_card(card) for card in summary.cards] if summary else [],
+        "process": process(len(house.reactor.getDelayedCalls())),
+    }
+
+
+def process(timers: int, proc: Path = PROC) -> dict[str, int | None]:
+    """What grows when something leaks: memory held now, open files, threads, timers.
+
+    Memory and open files are None where the system does not tell them, as outside Linux.
+    """
+    memory_octets = open_files = None
+    try:
+        pages = int((proc / "statm").read_text("ascii").split()[1])
+        memory_octets = pages * os.sysconf("SC_PAGE_SIZE")
+        open_files = len(os.listdir(proc / "fd")) - 1  # without the one that lists them
+    except OSError:
+        pass
+    return {
+        "memory_octets": memory_octets,
+        "open_files": open_files,
+        "threads": threading.active_count(),
+        "timers": timers,
     }
 
 
