@@ -35,6 +35,14 @@ def test_status_is_json_and_never_cached(lodge: Lodge) -> None:
     assert answer.value["money"]["currency"] == "EUR"
 
 
+def test_status_tells_what_the_process_holds(lodge: Lodge) -> None:
+    before = lodge.get("/status").value["process"]
+    assert before["threads"] >= 1
+    lodge.reactor.callLater(60, lambda: None)
+    after = lodge.get("/status").value["process"]
+    assert after["timers"] == before["timers"] + 2  # that one, and the last connection's time-out
+
+
 def test_bind_status_holds_no_money(lodge: Lodge) -> None:
     whole = lodge.get("/status").value
     part = lodge.get("/bind-status").value
