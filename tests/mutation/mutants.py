@@ -29,19 +29,21 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 
 class Mutant(NamedTuple):
-    """One fault: where it is, what was written and what is now."""
+    """One fault: the number of its line and what stands there, what was written, what is now."""
 
     line: int
+    where: str
     was: str
     now: str
     tree: ast.Module
 
     def __str__(self) -> str:
-        return f"{self.was} -> {self.now}"
+        return f"{self.was} -> {self.now} in {self.where}"
 
 
 def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of a module, in the order of its lines."""
+    lines = source.splitlines()
     tree = _Untyped().visit(ast.parse(source))
     for number in range(sum(1 for _ in ast.walk(tree))):
         for change in range(4):
@@ -54,7 +56,9 @@ def mutants(source: str) -> Iterator[Mutant]:
             now = _shown(target)
             if at is not target:
                 was, now = _shown(at), "pass"
-            yield Mutant(getattr(at, "lineno", 0), was, now, ast.fix_missing_locations(changed))
+            line = getattr(at, "lineno", 0)
+            where = lines[line - 1].strip()
+            yield Mutant(line, where, was, now, ast.fix_missing_locations(changed))
 
 
 class _Untyped(ast.NodeTransformer):

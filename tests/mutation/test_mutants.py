@@ -28,18 +28,19 @@ LISTED = Path(__file__).with_name("equivalent.txt").read_text("utf-8").splitline
     ],
 )
 def test_the_mutants_of_an_expression(source: str, expected: set[str]) -> None:
-    assert {str(mutant) for mutant in mutants(source)} == expected
+    assert {f"{mutant.was} -> {mutant.now}" for mutant in mutants(source)} == expected
 
 
 def test_a_mutant_is_code_and_leaves_the_source_alone() -> None:
     found = list(mutants("def f(a):\n    b = a\n    a.append(1)\n    return b\n"))
     assert [mutant.line for mutant in found] == [2, 3, 4, 3, 3]
+    assert str(found[0]) == "b = a -> pass in b = a"
     assert all(compile(mutant.tree, "<mutant>", "exec") for mutant in found)
 
 
 def test_every_mutant_said_to_change_nothing_exists_and_has_a_reason() -> None:
     for line in LISTED:
         path, _, told = line.partition(": ")
-        mutant, _, reason = told.partition("  # ")
+        mutant, _, reason = told.rpartition("  # ")
         assert len(reason.split()) > 2, line
         assert mutant in map(str, mutants((ROOT / path).read_text("utf-8"))), line

@@ -199,9 +199,12 @@ def test_counters_survive_the_store_and_a_clock_set_back() -> None:
     counter = throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS)
     counter = throttle.add(counter, 7)
     assert throttle.from_octets(counter.head, throttle.to_octets(counter)) == counter
+    assert len(throttle.to_octets(counter)) == 61 * 4
+    assert throttle.frees_at_ns(counter, "hour") == 101 * HOUR_NS + HOUR_NS // 60
     back = throttle.advance(counter, "hour", 50 * HOUR_NS)
     assert back.head < counter.head and sum(back.slots) == 7
     assert throttle.frees_at_ns(throttle.EMPTY, "day") == 0
+    assert throttle.advance(throttle.EMPTY, "hour", 0) == throttle.EMPTY
     limits = {"link/main": Limits(segments_per_hour=9)}
     held = throttle.Throttle(
         limits, {}, {("link/main", "hour"): counter}, 1, SECOND_NS, 50 * HOUR_NS

@@ -18,9 +18,9 @@ def test_one_segment_in_two_seconds() -> None:
         """
         10:00      +33612340001 texts → waits until 10:00
         10:00      +33612340002 texts → waits until 10:00
-        10:00:01.9 -                  → -
+        10:00:01.999 -                → -
         10:00:02   -                  → sends 0001
-        10:00:03.9 -                  → -
+        10:00:03.999 -                → -
         10:00:04   -                  → sends 0002
         """,
     )

@@ -279,3 +279,14 @@ def test_parameters_keep_their_order_and_repeats(pdu: Pdu, tlvs: tuple[s.Tlv, ..
     frame = encode(pdu)
     read = decode(pack(">I", len(frame) + len(optional)) + frame[4:] + optional)
     assert read.tlvs == tlvs * 2
+
+
+@pytest.mark.parametrize(
+    ("length", "read"), [(15, False), (16, True), (131072, True), (131073, False)]
+)
+def test_the_lengths_a_frame_may_have(length: int, read: bool) -> None:
+    """Section 3.2 sets the least; the most is ours."""
+    frame = bytearray(length.to_bytes(4, "big") + bytes(length - 4))
+    frames, error = cut(frame)
+    assert [len(one) for one in frames] == [length] * read
+    assert str(error) == (str(None) if read else f"command_length {length}")
