@@ -211,6 +211,20 @@ def test_counters_survive_the_store_and_a_clock_set_back() -> None:
     )
     assert sum(held.taken()[1]["link/main", "hour"].slots) == 7  # written back as it counts now
     assert held.wake_ns(["number/none"], "tps", 1) == (0, 0)
+    same = throttle.Throttle(
+        limits, {}, {("link/main", "hour"): counter}, 1, SECOND_NS, 100 * HOUR_NS
+    )
+    assert same.taken()[1] == {}  # nothing to write
+
+
+def test_a_limit_that_has_just_room_enough_makes_nobody_wait() -> None:
+    one = throttle.add(throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS), 1)
+    later = throttle.add(throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS + HOUR_NS // 2), 1)
+    counters = {("number/a", "hour"): one, ("link/main", "hour"): later}
+    limits = {"number/a": Limits(segments_per_hour=1), "link/main": Limits(segments_per_hour=2)}
+    held = throttle.Throttle(limits, {}, counters, 1, SECOND_NS, 100 * HOUR_NS + HOUR_NS // 2)
+    number_frees = throttle.frees_at_ns(one, "hour")
+    assert held.wake_ns(["number/a", "link/main"], "hour", 1) == (0, number_frees)
 
 
 def test_a_receipt_held_for_another_reply_is_not_this_ones() -> None:
