@@ -211,6 +211,7 @@ def test_counters_survive_the_store_and_a_clock_set_back() -> None:
     )
     assert sum(held.taken()[1]["link/main", "hour"].slots) == 7  # written back as it counts now
     assert held.wake_ns(["number/none"], "tps", 1) == (0, 0)
+    assert throttle.blocked_by(held.path(["link/main"]), 2) == ""
     same = throttle.Throttle(
         limits, {}, {("link/main", "hour"): counter}, 1, SECOND_NS, 100 * HOUR_NS
     )

@@ -1,13 +1,15 @@
 """Which link takes a reply: by price, health, share of the day, and configured order."""
 
+from array import array
 from typing import Any
 
 import pytest
 
 from routing.explain import explain
 from routing.records import Limits, OutcomeKind
-from routing.route import RECENT, Track
+from routing.route import RECENT, SHARE, Shares, Track
 from routing.standing import Seen, Standing
+from routing.throttle import Counter
 from tests.routing.plays import play
 from tests.routing.worlds import World, card
 
@@ -140,16 +142,40 @@ def test_a_link_whose_submits_fail_comes_last_and_is_tried_now_and_then() -> Non
 def test_the_track_of_a_link() -> None:
     """Eleven of the last twenty are more than half; a good submit pushes the oldest out."""
     track = Track()
+    assert track.may_probe(0)
     for nth in range(1, 12):
         assert not track.is_ill(50), nth
         track = track.then(failed=True)._replace(probed_ns=1)
     assert track.is_ill(50) and track.failed == 11
-    assert not track.may_probe(1) and track.may_probe(1 + 60_000_000_000)
+    assert not track.may_probe(60_000_000_000) and track.may_probe(1 + 60_000_000_000)
     track = track.then(failed=False)
     assert track.may_probe(2), "a good one lets the next try follow"
     for _ in range(RECENT - 11):
         track = track.then(failed=False)
     assert track.failed == 10 and not track.is_ill(50)
+    assert Track(failures=(1 << RECENT) - 1).is_ill(99)
+
+
+@pytest.mark.parametrize(
+    ("main", "spare", "full"),
+    [(60, 40, False), (61, 40, True), (1, 0, True), (0, 1, False), (0, 0, False)],
+)
+def test_a_share_of_60_percent(main: int, spare: int, full: bool) -> None:
+    day = "2026-11-24"
+    carried = {("link/main", SHARE): main, ("link/spare", SHARE): spare}
+    counters = {key: Counter(20261124, array("I", [n])) for key, n in carried.items()}
+    links = two(shares={"main": 60}).rules.links
+    assert Shares(links, counters, day).full("main") is full
+    assert Shares(links, counters, day).full("spare") is False
+    tomorrow = Shares(links, counters, "2026-11-25")
+    tomorrow.take("main", 3)
+    assert tomorrow.taken() == {("link/main", SHARE): Counter(20261125, array("I", [3]))}
+
+
+@pytest.mark.parametrize(("percent", "counts"), [(100, False), (99, True)])
+def test_a_share_of_all_is_not_counted(percent: int, counts: bool) -> None:
+    shares = Shares(two(shares={"main": percent}).rules.links, {}, "2026-11-24")
+    assert shares.counts is counts
 
 
 def test_shares_of_the_day() -> None:
