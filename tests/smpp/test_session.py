@@ -111,10 +111,15 @@ def test_smsc_refuses_a_bind_and_takes_the_next() -> None:
     assert sent(session) == [(16, 0x80000009, 0x0D, 9)]
     assert session.state is State.OPEN
     bind = s.BindReceiver(sequence_number=10)
+    session.receive(octets(bind), 0)
+    session.refuse_bind(10, RALYBND)
+    assert sent(session) == [(16, 0x80000001, RALYBND, 10)]
+    bind = s.BindReceiver(sequence_number=11)
     assert session.receive(octets(bind), 0) == [Received(bind)]
     with pytest.raises(SessionError, match="does not accept"):
         session.accept_bind(bind, s.BindTransceiverResp(), 0)
     session.accept_bind(bind, s.BindReceiverResp(system_id="SMSC"), 0)
+    assert sent(session) == [(21, 0x80000001, 0, 11)]
     assert session.state is RX
     assert session.free == 4
     with pytest.raises(SessionError):
