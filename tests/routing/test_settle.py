@@ -87,7 +87,7 @@ def test_an_account_without_credit_burns_nothing() -> None:
         10:00  main answers account  → -
         10:00  +33612340001 texts    → sends 0001, alarm account_held
         10:01  +33612340002 texts    → waits until 10:01
-        10:09  tick                  → -
+        10:09:59.999 tick            → -
         10:10  -                     → sends 0001
         10:11  main answers nothing  → -
         10:20  -                     → sends 0002

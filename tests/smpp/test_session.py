@@ -168,6 +168,14 @@ def test_requests_are_numbered_and_fill_the_window() -> None:
     assert (session.free, session.outstanding()) == (4, [])
 
 
+def test_what_has_no_response_is_numbered_too() -> None:
+    """Sections 4.1.7 and 5.1.4."""
+    session = at(SMSC, State.OPEN)
+    session.announce(s.Outbind())
+    session.announce(s.Outbind())
+    assert [number for *_, number in sent(session)] == [1, 2]
+
+
 def test_requests_go_all_or_none() -> None:
     session = at(ESME, TRX)
     for wrong in (s.DeliverSm(), s.SubmitSm(source_addr="1" * 99)):
