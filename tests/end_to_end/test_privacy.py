@@ -121,8 +121,10 @@ def test_nothing_of_a_person_reaches_the_disk(tmp_path: Path) -> None:
         talk(smsc)
         misbehave(smsc)
         until(lambda: smsc.idle and smsc.submits == 3, "for all answers")
-        status = server.status()
-        assert (status["waiting"], status["in_flight"]) == (1, 1)
+        until(
+            lambda: (server.status()["waiting"], server.status()["in_flight"]) == (1, 1),
+            "for the turns that settle them",
+        )
         assert found(tmp_path, WORDS, NUMBERS) == []
         for number in NUMBERS:
             server.ask("GET", f"/explain?number={number}")

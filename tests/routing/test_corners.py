@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing import ledger, settle, throttle
+from routing import ledger, settle
 from routing.answer import answer
 from routing.closing import close_month
 from routing.draft import Draft
@@ -12,7 +12,6 @@ from routing.explain import explain
 from routing.policy import trust
 from routing.records import (
     ClockRules,
-    Limits,
     OutcomeKind,
     ReceiptKind,
     Reply,
@@ -195,39 +194,6 @@ def test_a_donation_that_is_too_small_does_not_end_the_alarm() -> None:
     assert ("no_funds", "no funds") in world.standing.alarms
 
 
-def test_counters_survive_the_store_and_a_clock_set_back() -> None:
-    counter = throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS)
-    counter = throttle.add(counter, 7)
-    assert throttle.from_octets(counter.head, throttle.to_octets(counter)) == counter
-    assert len(throttle.to_octets(counter)) == 61 * 4
-    assert throttle.frees_at_ns(counter, "hour") == 101 * HOUR_NS + HOUR_NS // 60
-    back = throttle.advance(counter, "hour", 50 * HOUR_NS)
-    assert back.head < counter.head and sum(back.slots) == 7
-    assert throttle.frees_at_ns(throttle.EMPTY, "day") == 0
-    assert throttle.advance(throttle.EMPTY, "hour", 0) == throttle.EMPTY
-    limits = {"link/main": Limits(segments_per_hour=9)}
-    held = throttle.Throttle(
-        limits, {}, {("link/main", "hour"): counter}, 1, SECOND_NS, 50 * HOUR_NS
-    )
-    assert sum(held.taken()[1]["link/main", "hour"].slots) == 7  # written back as it counts now
-    assert held.wake_ns(["number/none"], "tps", 1) == (0, 0)
-    assert throttle.blocked_by(held.path(["link/main"]), 2) == ""
-    same = throttle.Throttle(
-        limits, {}, {("link/main", "hour"): counter}, 1, SECOND_NS, 100 * HOUR_NS
-    )
-    assert same.taken()[1] == {}  # nothing to write
-
-
-def test_a_limit_that_has_just_room_enough_makes_nobody_wait() -> None:
-    one = throttle.add(throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS), 1)
-    later = throttle.add(throttle.advance(throttle.EMPTY, "hour", 100 * HOUR_NS + HOUR_NS // 2), 1)
-    counters = {("number/a", "hour"): one, ("link/main", "hour"): later}
-    limits = {"number/a": Limits(segments_per_hour=1), "link/main": Limits(segments_per_hour=2)}
-    held = throttle.Throttle(limits, {}, counters, 1, SECOND_NS, 100 * HOUR_NS + HOUR_NS // 2)
-    number_frees = throttle.frees_at_ns(one, "hour")
-    assert held.wake_ns(["number/a", "link/main"], "hour", 1) == (0, number_frees)
-
-
 def test_a_receipt_held_for_another_reply_is_not_this_ones() -> None:
     world = World()
     world.answers["main"] = None
@@ -392,13 +358,6 @@ def test_a_paused_carrier_says_when_it_may_be_tried() -> None:
     world.standing = world.standing.with_(pauses={"acme": Pause(resumes, 1)})
     changes = world.turn(contacts=[world.contact("+33612340001")])
     assert not changes.effects.submits and 0 < changes.effects.wake_in_ns <= 5 * SECOND_NS
-
-
-def test_only_the_limit_that_blocks_says_when() -> None:
-    limits = {"link/main": Limits(tps_segments=1, segments_per_hour=9)}
-    begun = throttle.Throttle(limits, {}, {}, 1, SECOND_NS, HOUR_NS)
-    assert begun.wake_ns(["link/main"], "tps", 1) == (SECOND_NS, 0)
-    assert begun.wake_ns(["link/main"], "hour", 1) == (0, 0)  # it does not block
 
 
 def test_a_closed_month_gets_no_later_rows() -> None:

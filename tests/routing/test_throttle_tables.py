@@ -1,11 +1,9 @@
 """Limits below one a second and of a month, restarts, and carriers that have too much."""
 
-import pytest
-
 from routing.policy import decide
 from routing.records import Limits, OutcomeKind
 from routing.standing import Pace, Seen, Standing
-from routing.throttle import SECOND_NS, Bucket, ready_ns, refill
+from routing.throttle import SECOND_NS
 from tests.routing.plays import play
 from tests.routing.worlds import World
 
@@ -38,23 +36,6 @@ def test_segments_per_month() -> None:
         30d12:00  -                  → sends 0002
         """,
     )
-
-
-@pytest.mark.parametrize(
-    ("tps_segments", "tps_seconds", "largest", "segments"),
-    [
-        (90, 1, 1, 9),  # a tenth of a second
-        (30, 1, 5, 5),  # ... or the largest text
-        (1, 2, 3, 3),
-    ],
-)
-def test_what_a_full_bucket_holds(
-    tps_segments: int, tps_seconds: int, largest: int, segments: int
-) -> None:
-    limit = Limits(tps_segments=tps_segments, tps_seconds=tps_seconds)
-    full = refill(Bucket(0, 0), limit, largest, 3600 * SECOND_NS, 1000)
-    assert full == Bucket(segments * tps_seconds * SECOND_NS, 3600 * SECOND_NS)
-    assert ready_ns(full, limit, segments, 1000) == 0 < ready_ns(full, limit, segments + 1, 1000)
 
 
 def test_a_pause_brings_no_burst() -> None:
