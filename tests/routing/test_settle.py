@@ -45,6 +45,17 @@ def test_a_pause_is_at_most_64_seconds_and_stops_the_whole_carrier() -> None:
     assert gaps[:8] == [1, 2, 4, 8, 16, 32, 64, 64]
 
 
+def test_what_outcomes_are_counted_as() -> None:
+    """`accepted` once for the whole batch, the others one by one, and nothing that did not happen."""
+    world = flying(6)
+    said = [outcome(i, OutcomeKind.ACCEPTED) for i in (1, 2)]
+    said += [outcome(3, OutcomeKind.RETRY), outcome(4, OutcomeKind.REFUSED)]
+    said += [outcome(i, OutcomeKind.LINK_LOST) for i in (5, 6)]
+    tallies = world.turn(outcomes=said).tallies
+    assert tallies == {"accepted": 2, "returned": 1, "refused": 1, "unknown": 2}
+    assert "accepted" not in world.turn().tallies
+
+
 def test_five_attempts() -> None:
     """After 1, 2, 4 and 8 minutes; the fifth refusal is the last."""
     play(
