@@ -1,9 +1,10 @@
 """What must be true after a load test, each with the figures that show it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from routing.money import format_nanos
+from smpp_server.cli import show
 from smpp_server.cli.load_play import SEARCHED, Outcome
 
 FEW = 3  # finds that are told one by one
@@ -26,6 +27,18 @@ def checks(outcome: Outcome) -> list[Check]:
         *_limits(outcome),
         _private(outcome),
     ]
+
+
+def verdict(found: Sequence[Check]) -> list[str]:
+    """Each check, and the one line that counts, for people."""
+    said = []
+    for check in found:
+        mark = show.colour("holds ", "green") if check.right else show.colour("FAILED", "red", True)
+        said += [f"{mark}  {check.what}", show.faint(f"        {check.found}")]
+    wrong = sum(not check.right for check in found)
+    if wrong:
+        return [*said, "", show.colour(f"{wrong} of {len(found)} checks failed.", "red", True)]
+    return [*said, "", show.colour(f"All {len(found)} checks hold.", "green")]
 
 
 def silences(outcome: Outcome) -> dict[str, int]:

@@ -11,15 +11,15 @@ import click
 
 from routing.money import format_nanos
 from smpp_server.cli import show
-from smpp_server.cli.load_checks import Check, checks, silences
+from smpp_server.cli.load_checks import Check, checks, silences, verdict
 from smpp_server.cli.load_page import page, span
 from smpp_server.cli.load_play import Outcome, Progress, Run, Watch
 from smpp_server.cli.load_profiles import PEOPLE, PROFILES, Load
 from smpp_server.cli.load_samples import Series
 from smpp_server.cli.load_target import configuration, embedded, live, only_link
 from smpp_server.cli.place import Sentence
+from smpp_server.cli.price_list import price_list
 from smpp_server.cli.stage import is_terminal, perform, say
-from smpp_server.smsc_invoice import PriceFault, Prices
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _PROFILES: Final = "; ".join(
@@ -108,20 +108,6 @@ def asked_for(options: dict[str, Any]) -> Load:
     return Load(options["profile"], texts, span_s, options["window"], options["again"])
 
 
-def price_list(path: Path | None) -> Prices:
-    """Of the invoice. Raises Sentence."""
-    if path is None:
-        return Prices.flat("0.0495")
-    try:
-        return Prices.read(path.read_text("utf-8").splitlines())
-    except PriceFault as fault:
-        raise Sentence(f"{path}: {fault}") from None
-    except OSError as error:
-        raise Sentence(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Sentence(f"{path} is not UTF-8 text") from None
-
-
 def write(path: Path, text: str) -> None:
     """The report. Raises Sentence."""
     try:
@@ -164,13 +150,7 @@ def lines(outcome: Outcome, found: list[Check]) -> list[str]:
         f"99 of 100 within {span(total.percentile_us(990))}",
         "",
     ]
-    for check in found:
-        mark = show.colour("holds ", "green") if check.right else show.colour("FAILED", "red", True)
-        said += [f"{mark}  {check.what}", show.faint(f"        {check.found}")]
-    wrong = sum(not check.right for check in found)
-    if wrong:
-        return [*said, "", show.colour(f"{wrong} of {len(found)} checks failed.", "red", True)]
-    return [*said, "", show.colour(f"All {len(found)} checks hold.", "green")]
+    return [*said, *verdict(found)]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from smpp_server.cli import show
 from smpp_server.cli.bill import Paper, invoice_lines, report_lines
 from smpp_server.cli.place import Sentence
+from smpp_server.cli.price_list import price_list
 from smpp_server.cli.stage import (
     OUR_NUMBER,
     Lines,
@@ -34,7 +35,7 @@ from smpp_server.config_simulator import (
     is_open,
     load_simulator,
 )
-from smpp_server.smsc_invoice import PriceFault, Prices, Tariff
+from smpp_server.smsc_invoice import Tariff
 from smpp_server.smsc_plan import Submitted, Text
 from smpp_server.smsc_play import Play
 from smpp_server.smsc_port import server_tls
@@ -168,7 +169,7 @@ def _plain(options: dict[str, Any]) -> SimulatorPlan:
         invoice=InvoiceTable(),
         receipts=ReceiptsTable(never_percent=0 if options["receipts"] else 100),
     )
-    return SimulatorPlan(file, _prices(options["prices"]), ZoneInfo("UTC"), Path())
+    return SimulatorPlan(file, price_list(options["prices"]), ZoneInfo("UTC"), Path())
 
 
 def _tls(plan: SimulatorPlan) -> Any:
@@ -183,19 +184,6 @@ def _tls(plan: SimulatorPlan) -> Any:
         raise Sentence(f"{error.filename} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise Sentence(str(error)) from None
-
-
-def _prices(path: Path | None) -> Prices:
-    if path is None:
-        return Prices.flat("0.0495")
-    try:
-        return Prices.read(path.read_text("utf-8").splitlines())
-    except PriceFault as fault:
-        raise Sentence(f"{path}: {fault}") from None
-    except OSError as error:
-        raise Sentence(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Sentence(f"{path} is not UTF-8 text") from None
 
 
 async def _last(reactor: Any, played: Play, to: str) -> None:

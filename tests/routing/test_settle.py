@@ -46,7 +46,7 @@ def test_a_pause_is_at_most_64_seconds_and_stops_the_whole_carrier() -> None:
 
 
 def test_what_outcomes_are_counted_as() -> None:
-    """`accepted` once for the whole batch, the others one by one, and nothing that did not happen."""
+    """`accepted` once for the batch, others one by one, and nothing that did not happen."""
     world = flying(6)
     said = [outcome(i, OutcomeKind.ACCEPTED) for i in (1, 2)]
     said += [outcome(3, OutcomeKind.RETRY), outcome(4, OutcomeKind.REFUSED)]

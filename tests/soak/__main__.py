@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from smpp_server.cli.load_checks import verdict
 from smpp_server.cli.stage import perform, say
 from tests.soak.crowd import Crowd
-from tests.soak.figures import LEAST_PARTS, checks, table, verdict
+from tests.soak.figures import LEAST_PARTS, checks, table
 from tests.soak.run import DAYS, Result, Soak
 
 PART = 20_000  # texts

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from smpp_server.cli import show
+from smpp_server.cli.load_checks import Check
 
 MIB: Final = 1 << 20
 WARM_UP_PERCENT: Final = 20  # of the parts
@@ -64,14 +64,6 @@ class Ledgers(NamedTuple):
     redelivered: int
 
 
-class Check(NamedTuple):
-    """One promise, what was found, and whether they agree."""
-
-    what: str
-    found: str
-    right: bool
-
-
 def checks(samples: Sequence[Sample], books: Ledgers, chain: str, faults: int) -> list[Check]:
     """Every promise; `chain` is what `ledger verify` says, "" when it found a fault.
 
@@ -79,26 +71,26 @@ def checks(samples: Sequence[Sample], books: Ledgers, chain: str, faults: int) -
     """
     if len(samples) < LEAST_PARTS:
         raise ValueError(f"{len(samples)} samples show no growth: {LEAST_PARTS} at least")
-    found = [*_people(books), *_money(books), Check("the chain verifies", chain, bool(chain))]
-    found.append(Check("no fault of our own in the log", f"{faults} lines", not faults))
+    found = [*_people(books), *_money(books), Check("the chain verifies", bool(chain), chain)]
+    found.append(Check("no fault of our own in the log", not faults, f"{faults} lines"))
     return [*found, *_growth(samples)]
 
 
 def _people(books: Ledgers) -> Iterator[Check]:
     yield Check(
         "every text is taken",
-        f"{books.taken:,} of {books.texts:,} confirmed",
         books.taken == books.texts,
+        f"{books.taken:,} of {books.texts:,} confirmed",
     )
     yield Check(
         "every sender who is owed a reply is promised it, and each promise has an end",
-        f"{books.owed:,} owed, {books.promised:,} promised, {books.open:,} open",
         books.owed == books.promised and not books.open,
+        f"{books.owed:,} owed, {books.promised:,} promised, {books.open:,} open",
     )
     yield Check(
         "nobody gets a second reply",
-        f"{books.second:,} second replies, {books.strangers:,} to strangers",
         not (books.second or books.strangers),
+        f"{books.second:,} second replies, {books.strangers:,} to strangers",
     )
 
 
@@ -106,24 +98,24 @@ def _money(books: Ledgers) -> Iterator[Check]:
     booked = books.promised - books.refused
     yield Check(
         "every promise is on the books but those that were refused",
+        booked * books.price_nanos == books.booked_nanos,
         f"{books.promised:,} promised, {books.refused:,} refused, "
         f"{books.booked_nanos / books.price_nanos:,g} booked",
-        booked * books.price_nanos == books.booked_nanos,
     )
     doubt = (books.booked_nanos - books.invoiced_nanos) / books.price_nanos
     yield Check(
         "ledger and invoice differ by nothing but replies that stayed unknown",
+        0 <= doubt <= books.assumed,
         f"{books.booked_nanos / 10**9:,.4f} booked, {books.invoiced_nanos / 10**9:,.4f} invoiced: "
         f"{doubt:,g} replies more, {books.assumed:,} assumed sent",
-        0 <= doubt <= books.assumed,
     )
     surplus = (books.inbound_nanos - books.inbound_invoiced_nanos) / books.inbound_price_nanos
     yield Check(
         "texts are booked as invoiced but for those that came again",
+        0 <= surplus <= books.redelivered,
         f"{books.inbound_nanos / 10**9:,.4f} booked, "
         f"{books.inbound_invoiced_nanos / 10**9:,.4f} invoiced: "
         f"{surplus:,g} texts more, {books.redelivered:,} came again",
-        0 <= surplus <= books.redelivered,
     )
 
 
@@ -138,23 +130,23 @@ def _growth(samples: Sequence[Sample]) -> Iterator[Check]:
     least, most = min(held), max(held)
     yield Check(
         f"memory stays within {GROWTH_PERCENT} % once it is warm",
-        f"{least / MIB:.1f} to {most / MIB:.1f} MiB, {100 * (most - least) / least:.1f} %",
         100 * most <= (100 + GROWTH_PERCENT) * least,
+        f"{least / MIB:.1f} to {most / MIB:.1f} MiB, {100 * (most - least) / least:.1f} %",
     )
     third = len(samples) // 3
     middle, last = samples[-2 * third : -third], samples[-third:]
     before, after = (max(sample.database_octets for sample in part) for part in (middle, last))
     yield Check(
         f"the database grows no more than {GROWTH_PERCENT} % in the last third",
-        f"{before / MIB:.1f} MiB at most in the middle, {after / MIB:.1f} in the last",
         100 * after <= (100 + GROWTH_PERCENT) * before,
+        f"{before / MIB:.1f} MiB at most in the middle, {after / MIB:.1f} in the last",
     )
     first, end = steady[0], steady[-1]
     for what, where in (("open files", 4), ("threads", 5), ("timers", 6)):
         yield Check(
             f"as many {what} at the end as when it was warm",
-            f"{first[where]} and {end[where]}",
             first[where] == end[where],
+            f"{first[where]} and {end[where]}",
         )
 
 
@@ -165,15 +157,3 @@ def table(samples: Sequence[Sample]) -> list[str]:
     rows = [HEADS, *(sample.cells() for sample in reversed(shown))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-
-
-def verdict(found: Sequence[Check]) -> list[str]:
-    """Each check, and the one line that counts."""
-    said = []
-    for check in found:
-        mark = show.colour("holds ", "green") if check.right else show.colour("FAILED", "red", True)
-        said += [f"{mark}  {check.what}", show.faint(f"        {check.found}")]
-    wrong = sum(not check.right for check in found)
-    if wrong:
-        return [*said, "", show.colour(f"{wrong} of {len(found)} checks failed.", "red", True)]
-    return [*said, "", show.colour(f"All {len(found)} checks hold.", "green")]

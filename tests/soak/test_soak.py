@@ -5,11 +5,12 @@ import sys
 
 import pytest
 
+from smpp_server.cli.load_checks import verdict
 from smpp_server.smsc_plan import Submitted
 from tests.end_to_end.server import ROOT
 from tests.soak.__main__ import main
 from tests.soak.crowd import OUR_NUMBER, Crowd
-from tests.soak.figures import MIB, Ledgers, Sample, checks, table, verdict, warm_up
+from tests.soak.figures import MIB, Ledgers, Sample, checks, table, warm_up
 
 PARTS = 30
 PRICE, TEXT = 49_500_000, 7_500_000
