@@ -44,10 +44,10 @@ class Instead(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return None
 
     def get_source(self, fullname: str) -> str:
-        return ast.unparse(self._mutant.tree)
+        return ast.unparse(self._mutant.tree())
 
     def get_code(self, fullname: str):  # type: ignore[no-untyped-def]
-        return compile(self._mutant.tree, f"<{fullname}>", "exec")
+        return compile(self._mutant.tree(), f"<{fullname}>", "exec")
 
 
 def tests_by_line(folder: str) -> dict[tuple[str, int], set[str]]:

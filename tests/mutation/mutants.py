@@ -3,6 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
@@ -35,20 +36,26 @@ class Mutant(NamedTuple):
     where: str
     was: str
     now: str
-    tree: ast.Module
+    source: str
+    place: int  # of the node that changes, in the order of a walk
+    change: int  # which of its changes
+
+    def tree(self) -> ast.Module:
+        """The module with the fault in it."""
+        tree = _parsed(self.source)
+        _change(next(islice(ast.walk(tree), self.place, None)), self.change)
+        return ast.fix_missing_locations(tree)
 
     def __str__(self) -> str:
         return f"{self.was} -> {self.now} in {self.where}"
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Every mutant of a module, in the order of its lines."""
+    """Every mutant of a module."""
     lines = source.splitlines()
-    tree = _Untyped().visit(ast.parse(source))
-    for number in range(sum(1 for _ in ast.walk(tree))):
+    for place, node in enumerate(ast.walk(_parsed(source))):
         for change in range(4):
-            changed = copy.deepcopy(tree)
-            target = next(found for at, found in enumerate(ast.walk(changed)) if at == number)
+            target = copy.deepcopy(node)
             was = _shown(target)
             at = _change(target, change)
             if at is None:
@@ -57,8 +64,12 @@ def mutants(source: str) -> Iterator[Mutant]:
             if at is not target:
                 was, now = _shown(at), "pass"
             line = getattr(at, "lineno", 0)
-            where = lines[line - 1].strip()
-            yield Mutant(line, where, was, now, ast.fix_missing_locations(changed))
+            yield Mutant(line, lines[line - 1].strip(), was, now, source, place, change)
+
+
+def _parsed(source: str) -> ast.Module:
+    tree: ast.Module = _Untyped().visit(ast.parse(source))
+    return tree
 
 
 class _Untyped(ast.NodeTransformer):
@@ -103,6 +114,8 @@ def _change(node: ast.AST, number: int) -> ast.AST | None:
             node.value = value + (1, -1)[number]
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test) if number == 0:
             node.test = ast.UnaryOp(ast.Not(), test)
+        case ast.Return(value=ast.Constant(value=False | "")):
+            return None  # to callers who ask whether, None is the same
         case ast.Return(value=ast.expr() as value) if number == 0:
             node.value = ast.Constant(0 if ast.unparse(value) == "None" else None)
         case ast.FunctionDef() | ast.If() | ast.For() | ast.With() | ast.While():

@@ -24,6 +24,7 @@ LISTED = Path(__file__).with_name("equivalent.txt").read_text("utf-8").splitline
         ("def f(a: b | c) -> d | e:\n    pass", set()),
         ("def f():\n    return a", {"return a -> return None"}),
         ("def f():\n    return", set()),
+        ("def f():\n    return False", {"False -> True"}),
         ("while a:\n    del b", {"while a: -> while not a:", "del b -> pass"}),
     ],
 )
@@ -35,7 +36,7 @@ def test_a_mutant_is_code_and_leaves_the_source_alone() -> None:
     found = list(mutants("def f(a):\n    b = a\n    a.append(1)\n    return b\n"))
     assert [mutant.line for mutant in found] == [2, 3, 4, 3, 3]
     assert str(found[0]) == "b = a -> pass in b = a"
-    assert all(compile(mutant.tree, "<mutant>", "exec") for mutant in found)
+    assert all(compile(mutant.tree(), "<mutant>", "exec") for mutant in found)
 
 
 def test_every_mutant_said_to_change_nothing_exists_and_has_a_reason() -> None:

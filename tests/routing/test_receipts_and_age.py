@@ -90,6 +90,8 @@ def test_a_receipt_before_its_response_is_held() -> None:
         """,
     )
     assert world.store.held_receipts == {}
+    delivered, failed = world.standing.fates["main"]
+    assert sum(delivered.slots) == sum(failed.slots) == 1
 
 
 def test_a_receipt_in_the_batch_of_its_response() -> None:

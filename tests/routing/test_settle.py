@@ -196,11 +196,12 @@ def test_three_unanswered_rebind_and_probe() -> None:
 
 
 def test_a_response_of_any_kind_ends_the_row_of_unanswered() -> None:
-    world = flying(5)
+    world = flying(6)
     said = [outcome(i, OutcomeKind.NO_ANSWER) for i in (1, 2)]
     said += [outcome(3, OutcomeKind.RETRY)]
     said += [outcome(i, OutcomeKind.NO_ANSWER) for i in (4, 5)]
     assert world.turn(outcomes=said).effects.rebind == []
+    assert world.turn(outcomes=[outcome(6, OutcomeKind.NO_ANSWER)]).effects.rebind == ["main"]
 
 
 def test_unanswered_while_the_account_is_probed() -> None:
