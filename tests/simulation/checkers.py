@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 from routing.ledger import JournalRow, LedgerError, balances, verify
 from routing.records import ReplyState as State
-from tests.simulation.crowd import ANSWERABLE, DIGITS, WORD
+from tests.simulation.crowd import ANSWERABLE, DIGITS, LEADS, WORD
 from tests.simulation.swarm import IN_NANOS, Shape
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Faults = Iterator[str]
-NEEDLES = (DIGITS.encode(), WORD.encode(), WORD.encode("utf-16-be"))
+NEEDLES = (
+    *((lead + DIGITS).encode() for lead in LEADS),
+    WORD.encode(),
+    WORD.encode("utf-16-be"),
+)
 
 
 class Violation(Exception):

@@ -5,7 +5,8 @@ from random import Random
 from smpp_server.smsc_plan import Text
 from tests.simulation.swarm import OURS, Swarm
 
-DIGITS = "271828"  # in every sender's number: one search finds any of them where none may be
+DIGITS = "271828"  # in every sender's number, behind one of LEADS: a few searches find any of them
+LEADS = ("6", "9", "0", "1")  # six digits alone stand in some fingerprint of a key, seven hardly
 WORD = "zebrafink"  # in every text but STOP
 NEVER = (  # as they come, with TON and NPI: (source, ton, npi)
     ("38200", 3, 0),  # a short code
