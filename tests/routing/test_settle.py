@@ -2,7 +2,10 @@
 
 from itertools import pairwise
 
+import pytest
+
 from routing.records import OutcomeKind, ReplyState
+from routing.throttle import SECOND_NS
 from tests.routing.plays import flying, play
 from tests.routing.worlds import MINUTE_NS, World, outcome
 
@@ -54,6 +57,24 @@ def test_what_outcomes_are_counted_as() -> None:
     tallies = world.turn(outcomes=said).tallies
     assert tallies == {"accepted": 2, "returned": 1, "refused": 1, "unknown": 2}
     assert "accepted" not in world.turn().tallies
+
+
+@pytest.mark.parametrize(
+    ("kind", "wait_ns"),
+    [
+        (OutcomeKind.PAUSE, SECOND_NS),
+        (OutcomeKind.RETRY, 60 * SECOND_NS),
+        (OutcomeKind.SESSION, 0),
+        (OutcomeKind.ACCOUNT, 0),
+        (OutcomeKind.NOT_SENT, 0),
+    ],
+)
+def test_when_a_reply_that_came_back_is_due(kind: OutcomeKind, wait_ns: int) -> None:
+    world = flying(1)
+    changes = world.turn(outcomes=[outcome(1, kind)])
+    [returned] = changes.returned
+    assert returned.reply.due_ns == world.wall_ns + wait_ns
+    assert changes.tallies["returned"] == 1 and "refused" not in changes.tallies
 
 
 def test_five_attempts() -> None:
