@@ -176,6 +176,7 @@ def test_five_equal_refusals_are_the_account() -> None:
         10:04  +33612340001 texts   → sends 0001, refused 0001
         10:05  +33612340001 texts   → sends 0001, refused 0001
         10:06  +33612340002 texts   → sends 0002, refused 0002
+        10:06  +33612340003 texts   → sends 0003, refused 0003
         10:07  +33612340003 texts   → sends 0003, refused 0003
         10:08  +33612340004 texts   → sends 0004, refused 0004
         10:09  +33612340005 texts   → sends 0005, alarm account_held
@@ -214,6 +215,18 @@ def test_three_unanswered_rebind_and_probe() -> None:
         10:04  main says 0005 accepted  → sends 0006, sends 0007, alarm submits_unanswered ends
         """,
     )
+
+
+def test_a_silent_link_takes_nothing_in_that_turn_and_is_counted_anew() -> None:
+    world = flying(3)
+    said = [outcome(i, OutcomeKind.NO_ANSWER) for i in (1, 2, 3)]
+    changes = world.turn(outcomes=said, contacts=[world.contact("+33612340009")])
+    assert changes.effects.rebind == ["main"] and not changes.effects.submits
+    world = flying(6)
+    assert world.turn(outcomes=said).effects.rebind == ["main"]
+    said = [outcome(i, OutcomeKind.NO_ANSWER) for i in (4, 5)]
+    assert world.turn(outcomes=said).effects.rebind == []
+    assert world.turn(outcomes=[outcome(6, OutcomeKind.NO_ANSWER)]).effects.rebind == ["main"]
 
 
 def test_a_response_of_any_kind_ends_the_row_of_unanswered() -> None:
