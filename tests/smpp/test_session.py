@@ -248,6 +248,18 @@ def test_unreadable_response_counts_by_its_status() -> None:
     ]
 
 
+def test_what_is_readable_of_a_response_is_kept() -> None:
+    """Q10: the message_id before a broken TLV; nothing where even that is broken."""
+    session = asking(11, 12)
+    read = header(0x80000004, 0, 2, b"id\0\x04") + header(0x80000004, 0, 3, b"id")
+    said = [event.pdu for event in session.receive(read, 1) if isinstance(event, Answered)]
+    assert [(type(pdu), pdu.sequence_number) for pdu in said] == [
+        (s.SubmitSmResp, 2),
+        (s.SubmitSmResp, 3),
+    ]
+    assert [getattr(pdu, "message_id", None) for pdu in said] == ["id", ""]
+
+
 def test_own_numbers_wrap_and_skip_what_is_outstanding() -> None:
     """Section 5.1.4, Q6."""
     session = Session(SMSC, LIMITS, first_sequence_number=0x7FFFFFFE)

@@ -160,6 +160,9 @@ def test_unbind_of_the_peer_ends_with_the_last_response() -> None:
         session.unbind(1)
     assert session.receive(header(0x06, 0, 6), 1) == []
     assert sent(session) == [(16, 0x80000006, 0, 6)]
+    [stray] = session.receive(header(0x80000006, 0, 6), 1)  # we asked for none
+    assert isinstance(stray, Stray) and not session.closed
+    assert session.deadline() == 1 + 3
     assert len(session.receive(header(0x80000004, 0, 3) + MESSAGE, 2)) == 2
     last = session.receive(header(0x80000004, 0, 2), 3)
     assert [type(event) for event in last] == [Answered, Unbound]

@@ -18,6 +18,20 @@ LIMITS = SessionLimits(
 )
 
 
+def test_limits_nobody_configured() -> None:
+    second_ns = 1_000_000_000
+    assert SessionLimits() == SessionLimits(
+        window=10,
+        bind_timeout_ns=10 * second_ns,
+        response_timeout_ns=30 * second_ns,
+        enquire_link_ns=30 * second_ns,
+        inactivity_ns=0,
+        unbind_timeout_ns=5 * second_ns,
+        silent_intervals=3,
+        late_memory=10_000,
+    )
+
+
 def bound(limits: SessionLimits = LIMITS, now: int = 0) -> Timers:
     timers = Timers(limits)
     timers.connected(now)
