@@ -192,3 +192,12 @@ def test_a_receipt_in_the_batch_of_a_late_answer_and_one_without_a_reply() -> No
         outcomes=[late], receipts=[world.receipt("33612340002", ReceiptKind.DELIVERED, "m2")]
     )
     assert changes.tallies["receipts"] == 1 and len(world.store.held_receipts) == 1
+
+
+def test_what_receipts_are_counted_as() -> None:
+    world = flying(3)
+    world.turn(outcomes=[outcome(i, OutcomeKind.ACCEPTED) for i in (1, 2, 3)])
+    kinds = (ReceiptKind.DELIVERED, ReceiptKind.FAILED, ReceiptKind.DELIVERED)
+    receipts = [world.receipt(f"3361234000{i}", kind, f"m{i}") for i, kind in enumerate(kinds, 1)]
+    tallies = world.turn(receipts=receipts).tallies
+    assert (tallies["delivered: main"], tallies["not delivered: main"]) == (2, 1)
