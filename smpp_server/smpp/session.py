@@ -360,11 +360,9 @@ class Session:
 
     def _malformed(self, error: PduError, frame: bytes, now: int, events: list[Event]) -> None:
         """Framing is intact: answer and go on. A response counts by its status alone (Q10)."""
-        _, command_id, status, number = HEADER.unpack_from(frame)
-        kind = s.PDUS.get(command_id)
-        if kind is not None and command_id & RESPONSE:
-            blank = kind(command_status=status, sequence_number=number)
-            self._response(error.partial or blank, now, events)
+        _, command_id, _, number = HEADER.unpack_from(frame)
+        if command_id & RESPONSE and error.partial is not None:  # None: nobody knows its type
+            self._response(error.partial, now, events)
         else:
             self._out += refusal(command_id, error.command_status, number)
             events.append(Malformed(error))

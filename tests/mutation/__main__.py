@@ -28,7 +28,11 @@ assert hypothesis  # imported before the fork, so that no mutant waits for it
 
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
 OPTIONS += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
-NOTICED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # or it cannot be imported
+NOTICED = (
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.INTERRUPTED,  # it cannot be imported ...
+    pytest.ExitCode.USAGE_ERROR,  # ... nor a test that was measured without it
+)
 TIMEOUT_S = 60  # a mutant may loop for ever: that is noticed too
 
 

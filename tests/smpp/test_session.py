@@ -251,7 +251,7 @@ def test_unreadable_response_counts_by_its_status() -> None:
 def test_what_is_readable_of_a_response_is_kept() -> None:
     """Q10: the message_id before a broken TLV; nothing where even that is broken."""
     session = asking(11, 12)
-    read = header(0x80000004, 0, 2, b"id\0\x04") + header(0x80000004, 0, 3, b"id")
+    read = header(0x80000004, 0, 2, b"id\0\x04\x27\x00\x40\x02") + header(0x80000004, 0, 3, b"id")
     said = [event.pdu for event in session.receive(read, 1) if isinstance(event, Answered)]
     assert [(type(pdu), pdu.sequence_number) for pdu in said] == [
         (s.SubmitSmResp, 2),
