@@ -32,6 +32,20 @@ def test_limits_nobody_configured() -> None:
     )
 
 
+def test_the_least_limits_there_may_be() -> None:
+    least = SessionLimits(
+        window=1,
+        bind_timeout_ns=1,
+        response_timeout_ns=1,
+        enquire_link_ns=0,
+        inactivity_ns=0,
+        unbind_timeout_ns=1,
+        silent_intervals=2,
+        late_memory=0,
+    )
+    assert (least.window, least.silent_intervals) == (1, 2)
+
+
 def bound(limits: SessionLimits = LIMITS, now: int = 0) -> Timers:
     timers = Timers(limits)
     timers.connected(now)
