@@ -7,6 +7,7 @@ first digits, longest first. Numbers are E.164 (ITU-T E.164, at most 15 digits) 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar, Final, NamedTuple, Self
 
 ALPHANUMERIC: Final = "alphanumeric"
@@ -26,7 +27,11 @@ _NETWORK_SPECIFIC: Final = 3
 _ALPHANUMERIC: Final = 5
 _ABBREVIATED: Final = 6
 
-_START: Final = 2  # digits that choose which prefix lengths are worth a look
+_LEAST: Final = 2  # digits of the shortest prefix
+_START: Final = 4  # digits that choose which prefix lengths are worth a look: seldom more than one
+_DIGITS: Final = "0123456789"
+
+_new_tuple = tuple.__new__  # what the constructor of a named tuple comes to
 
 _FORM: Final = re.compile(r"(international|auto)|national:([A-Z]{2})")
 
@@ -92,7 +97,7 @@ class Plan:
     """The numbers of the world as prefix tables. Build it with `Plan.of`."""
 
     zones: Mapping[str, Zone]  # first digits of the E.164 number, two at least → zone
-    widths: Mapping[str, tuple[int, ...]]  # first two digits → lengths of keys, longest first
+    widths: Mapping[str, tuple[int, ...]]  # first four digits → lengths of keys, longest first
     homes: Mapping[str, Home]  # country → how its national numbers are written
     home: str  # country of national numbers on links that name none
 
@@ -103,9 +108,11 @@ class Plan:
             raise ValueError(f"home country {home!r} is not in the numbering tables")
         widths: dict[str, set[int]] = {}
         for prefix in zones:
-            if len(prefix) < _START:
-                raise ValueError(f"prefix {prefix!r} is shorter than {_START} digits")
-            widths.setdefault(prefix[:_START], set()).add(len(prefix))
+            if len(prefix) < _LEAST:
+                raise ValueError(f"prefix {prefix!r} is shorter than {_LEAST} digits")
+            for rest in product(_DIGITS, repeat=max(_START - len(prefix), 0)):
+                start = prefix[:_START] + "".join(rest)
+                widths.setdefault(start, set()).add(len(prefix))
         ordered = {start: tuple(sorted(found, reverse=True)) for start, found in widths.items()}
         return cls(zones, ordered, homes, home)
 
@@ -114,7 +121,7 @@ class Plan:
         if ton == _INTERNATIONAL and address.isdigit() and address.isascii():
             mark = self._mark(address)
             if mark is not None:
-                return Reading(address, *mark)
+                return _new_tuple(Reading, (address, *mark))
         return self._read_slowly(address, ton, form)
 
     def country_of(self, msisdn: str) -> str:

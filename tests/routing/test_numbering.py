@@ -133,6 +133,21 @@ def test_country_of(msisdn: str, country: str) -> None:
     assert PLAN.country_of(msisdn) == country
 
 
+@given(
+    st.dictionaries(
+        st.text("12", min_size=2, max_size=7),
+        st.sampled_from([{}, lengths("FR", 7, 8), lengths("US", 8, 9), lengths("IT", 7, 9)]),
+        max_size=12,
+    ),
+    st.text("12", min_size=7, max_size=9),
+)
+def test_the_longest_prefix_decides(zones: dict[str, dict[int, Mark]], number: str) -> None:
+    prefix = max((one for one in zones if number.startswith(one)), key=len, default="")
+    mark = zones.get(prefix, {}).get(len(number))
+    plan = Plan.of(zones, PLAN.homes, "FR")
+    assert plan.country_of(number) == (mark.country if mark else "")
+
+
 @given(st.text(), st.integers(0, 255), st.sampled_from([INTERNATIONAL, AUTO, FRENCH]))
 def test_any_text_is_read(address: str, ton: int, form: MoForm) -> None:
     reading = PLAN.read(address, ton, form)
