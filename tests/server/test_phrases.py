@@ -38,3 +38,16 @@ def test_what_people_write_holds_none(text: str) -> None:
 def test_the_short_cut_says_the_same_as_the_search(words: list[str], text: str) -> None:
     expected = any(word in text for word in words)
     assert Phrases(words).stand_in(text.encode()) is expected
+
+
+@given(
+    st.lists(st.text("a@é ", min_size=2, max_size=6), max_size=6),
+    st.text("a@é ", max_size=30),
+    st.sampled_from([0, 3, 8]),
+)
+def test_octets_with_and_without_nul_are_searched_whole(
+    words: list[str], text: str, coding: int
+) -> None:
+    octets = encode(text, coding)  # "@" is a NUL in GSM 03.38
+    expected = any(encode(word, each) in octets for word in words for each in (0, 3, 8))
+    assert Phrases(words).stand_in(octets) is expected
