@@ -29,11 +29,14 @@ PREFIX_HIDES_DIGITS: Final = 4
 MSISDN_OCTETS: Final = 20  # the longest address SMPP 3.4 can carry, 5.2.9; seals are padded to it
 SEAL_OCTETS: Final = 4 + 12 + MSISDN_OCTETS + 16  # epoch, nonce, padded number, tag
 
+_HEAD: Final = slice(-PREFIX_HIDES_DIGITS)
 _CACHED_PREFIXES: Final = 32_768
 _OPTOUT: Final = "optout"
 _LAST_EPOCH: Final = 2**32 - 1
 _KEY_FILE: Final = re.compile(r"(optout|epoch-([1-9][0-9]{0,9}))\.key", re.ASCII)
 _BACKUP_CURE: Final = "restore it from where your keys are kept"
+
+_new_tuple = tuple.__new__  # what the constructor of a named tuple comes to
 
 
 class VaultError(Exception):
@@ -167,17 +170,17 @@ class Vault:
 
     def sender_keys(self, msisdn: str) -> SenderKeys:
         """Pseudonyms of a sender (digits without "+"); raises VaultError before `use`."""
+        head = msisdn[_HEAD]
+        prefix = self._prefixes.get(head) or self._prefix(head)
         digits = msisdn.encode()
         optout = self._optout_copy()
         optout.update(digits)
-        claims = []
+        claims: tuple[bytes, ...] = ()
         for copy in self._claim_copies:
             claim = copy()
             claim.update(digits)
-            claims.append(claim.digest())
-        head = msisdn[:-PREFIX_HIDES_DIGITS]
-        prefix = self._prefixes.get(head) or self._prefix(head)
-        return SenderKeys(optout.digest(), tuple(claims), prefix)
+            claims += (claim.digest(),)
+        return _new_tuple(SenderKeys, (optout.digest(), claims, prefix))
 
     def _prefix(self, head: str) -> bytes:
         epoch = self._in_use()
