@@ -6,7 +6,7 @@ coming back a reason for silence.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from routing.jobs import ABOUT_A_PERSON
@@ -28,9 +28,9 @@ from smpp_server import events as ev
 from smpp_server.config_records import LinkConfig
 from smpp_server.config_texts import stop_form
 from smpp_server.phrases import Phrases
-from smpp_server.smpp import happenings as hp
 from smpp_server.smpp import receipts, text
 from smpp_server.smpp.constants import Tag, status_name
+from smpp_server.smpp.happenings import Answered, Expired, Late, Malformed, Received
 from smpp_server.smpp.schema import DataSm, DeliverSm, Pdu, SubmitSmResp
 
 _FAULTS = {
@@ -66,6 +66,9 @@ _MOST_CONGESTED = 100
 _NETWORK = re.compile(rb"[^0-9]?([2-7][0-9]{2})[^0-9]?([0-9]{2,3})[^0-9]?")  # E.212: MCC, MNC
 _NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
 
+_ACCEPTED = OutcomeKind.ACCEPTED  # an attribute of an enumeration is dear to read
+_new_tuple = tuple.__new__  # what the constructor of a named tuple comes to
+
 
 class Recognised(NamedTuple):
     """One batch, and whom it is owed an answer."""
@@ -76,7 +79,8 @@ class Recognised(NamedTuple):
     explained: list[tuple[int, Contact]]  # (ticket, contact)
 
 
-class _Link(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Link:
     """How one link writes what it delivers."""
 
     name: str
@@ -99,6 +103,7 @@ class Recogniser:
         sender_keys: Callable[[str], SenderKeys],
     ) -> None:
         self._rules = rules
+        self._read = rules.plan.read
         self._sender_keys = sender_keys
         self._links = {
             link.name: _Link(
@@ -166,23 +171,29 @@ class Recogniser:
         """One read of one bind."""
         link = self._links[heard.link]
         bind_id = heard.bind_id
+        outcomes = seen.outcomes
         for event in heard.events:
             kind = type(event)
-            if kind is hp.Received:
+            if kind is Received:
                 pdu = event.pdu  # type: ignore[union-attr]
                 if type(pdu) is DeliverSm or type(pdu) is DataSm:
-                    owed.append((pdu.command_id, pdu.sequence_number))
-                    ref = (bind_id, pdu.command_id, pdu.sequence_number)
-                    self._message(link, pdu, ref, seen)
-            elif kind is hp.Answered or kind is hp.Late:
-                outcome = _outcome(link, event.token, event.pdu)  # type: ignore[union-attr]
-                seen.outcomes.append(outcome)
-                if event.pdu.tlvs:  # type: ignore[union-attr]
-                    _load(link, event.pdu, seen)  # type: ignore[union-attr]
-            elif kind is hp.Expired:
+                    request = (pdu.command_id, pdu.sequence_number)
+                    owed.append(request)
+                    self._message(link, pdu, (bind_id, *request), seen)
+            elif kind is Answered or kind is Late:
+                pdu = event.pdu  # type: ignore[union-attr]
                 token = event.token  # type: ignore[union-attr]
-                seen.outcomes.append(Outcome(token, OutcomeKind.NO_ANSWER))
-            elif kind is hp.Malformed:
+                if type(pdu) is SubmitSmResp and pdu.command_status == 0:
+                    accepted = (token, _ACCEPTED, pdu.message_id, "")
+                    outcomes.append(_new_tuple(Outcome, accepted))
+                else:
+                    outcomes.append(_refused(link, token, pdu))
+                if pdu.tlvs:
+                    _load(link, pdu, seen)
+            elif kind is Expired:
+                token = event.token  # type: ignore[union-attr]
+                outcomes.append(Outcome(token, OutcomeKind.NO_ANSWER))
+            elif kind is Malformed:
                 error = event.error  # type: ignore[union-attr]
                 self._malformed(link, error.partial, bind_id, seen)
 
@@ -205,21 +216,18 @@ class Recogniser:
                 seen.contacts.append(Contact(ref, "", "", "", None, Silence.RECEIPT, False))
                 return
         number = self._called.get(pdu.destination_addr) or self._called_number(pdu)
-        reading = self._rules.plan.read(pdu.source_addr, pdu.source_addr_ton, link.form)
+        msisdn, country, fault = self._read(pdu.source_addr, pdu.source_addr_ton, link.form)
         silence, stop, part = self._words(link, pdu)
         if silence is None and not number:
             silence = Silence.NOT_OURS
-        if reading.fault is not None:
-            silence = silence or _FAULTS[reading.fault]
-        elif reading.msisdn in self._numbers:
+        if fault is not None:
+            silence = silence or _FAULTS[fault]
+        elif msisdn in self._numbers:
             silence = Silence.OWN_NUMBER
-        keys = None if silence is not None else self._sender_keys(reading.msisdn)
+        keys = None if silence is not None else self._sender_keys(msisdn)
         network = _network(link, pdu) if pdu.tlvs and keys is not None else ""
-        seen.contacts.append(
-            Contact(
-                ref, number, reading.msisdn, reading.country, keys, silence, stop, part, network
-            )
-        )
+        fields = (ref, number, msisdn, country, keys, silence, stop, part, network)
+        seen.contacts.append(_new_tuple(Contact, fields))
 
     def _called_number(self, pdu: DeliverSm | DataSm) -> str:
         """Name of our number that was called, "" when it is none of ours."""
@@ -234,7 +242,7 @@ class Recogniser:
             for msisdn, country in self._own_countries.items():
                 form = MoForm.national(country) if country else None
                 if form is not None:
-                    reading = self._rules.plan.read(written, 2, form)
+                    reading = self._read(written, 2, form)
                     if reading.msisdn == msisdn:
                         name = self._numbers[msisdn]
         if len(self._called) < 1000:  # a peer's inventions must not fill the memory
@@ -271,7 +279,7 @@ class Recogniser:
         fields = receipts.read(pdu.esm_class, octets, pdu.data_coding, pdu.tlvs)
         if fields is None:
             return None
-        reading = self._rules.plan.read(pdu.source_addr, pdu.source_addr_ton, link.form)
+        reading = self._read(pdu.source_addr, pdu.source_addr_ton, link.form)
         keys = self._sender_keys(reading.msisdn) if reading.msisdn else None
         return Receipt(
             ref,
@@ -298,9 +306,9 @@ class Recogniser:
                 number = self._numbers.get(source, "") or self._sources.get(
                     (step.carrier, row.source), ""
                 )
-                reading = self._rules.plan.read(digits, 1, form)
+                reading = self._read(digits, 1, form)
                 if not reading.msisdn:
-                    reading = self._rules.plan.read(row.destination, 0, form)
+                    reading = self._read(row.destination, 0, form)
                 keys = self._sender_keys(reading.msisdn) if reading.msisdn else None
             rows.append(row._replace(source="", destination="", number=number, keys=keys))
         return step._replace(rows=tuple(rows))
@@ -319,7 +327,7 @@ class Recogniser:
         """A sender as an operator writes them, read as the first link of our number would."""
         form = self._rules.mo_forms[self._rules.numbers[number].links[0]]
         ton = 1 if address.startswith(("+", "00")) else 0
-        return self._rules.plan.read(address, ton, form)
+        return self._read(address, ton, form)
 
     def _imagined(self, event: ev.Explained) -> Contact:
         """The contact a text from `address` would be."""
@@ -345,10 +353,8 @@ def _international(written: str) -> str:
     return written.removeprefix("+").removeprefix("00")
 
 
-def _outcome(link: _Link, token: int, pdu: Pdu) -> Outcome:
+def _refused(link: _Link, token: int, pdu: Pdu) -> Outcome:
     status = pdu.command_status
-    if status == 0 and type(pdu) is SubmitSmResp:
-        return Outcome(token, OutcomeKind.ACCEPTED, pdu.message_id)
     kind = link.outcomes.get(status, OutcomeKind.REFUSED)
     return Outcome(token, kind, "", status_name(status))
 
