@@ -64,6 +64,7 @@ _USER_MESSAGE_REFERENCE = 0x0204
 _UDHI = 0x40
 _MOST_CONGESTED = 100
 _NETWORK = re.compile(rb"[^0-9]?([2-7][0-9]{2})[^0-9]?([0-9]{2,3})[^0-9]?")  # E.212: MCC, MNC
+_STOP_START = 3  # letters by which most texts are told from every stop word
 _NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
 
 _ACCEPTED = OutcomeKind.ACCEPTED  # an attribute of an enumeration is dear to read
@@ -137,6 +138,7 @@ class Recogniser:
         }
         longest = max((len(word) for word in rules.stop_words), default=0)
         self._stop_octets = longest + 16  # with room for spaces; twice as many in UCS-2
+        self._stop_starts = {word[:_STOP_START].encode() for word in rules.stop_words}
 
     def recognise(self, events: Sequence[ev.Event]) -> Recognised:
         """One batch, in order. Never raises for what a peer sent."""
@@ -252,8 +254,10 @@ class Recogniser:
     def _words(self, link: _Link, pdu: DeliverSm | DataSm) -> tuple[Silence | None, bool, int]:
         """(why they get no answer, are they a stop word, part number); then they are gone."""
         octets = pdu.short_message if type(pdu) is DeliverSm else b""
-        coding, udhi, part = pdu.data_coding, bool(pdu.esm_class & _UDHI), 1
-        if udhi or pdu.tlvs:
+        coding = pdu.data_coding
+        udhi, part = False, 1
+        if pdu.esm_class & _UDHI or pdu.tlvs:
+            udhi = bool(pdu.esm_class & _UDHI)
             octets = octets or pdu.tlv(_MESSAGE_PAYLOAD) or b""
             header = text.udh(octets) if udhi else None
             if text.ports_of(header, pdu.tlvs) is not None:
@@ -269,6 +273,10 @@ class Recogniser:
             return Silence.ECHO if echo else Silence.ROBOT, False, part
         if len(octets) > self._stop_octets and (not coding or len(octets) > self._stop_octets * 2):
             return None, False, part
+        if not (coding or udhi):
+            start = octets[:_STOP_START]  # letters are ASCII in all we read without a coding
+            if start.isalpha() and start.upper() not in self._stop_starts:
+                return None, False, part
         words = stop_form(text.decode(octets, coding, udhi, link.alphabet))
         return None, words in self._rules.stop_words, part
 
