@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from routing.breaker import Attack
@@ -190,9 +191,10 @@ class Turn:
 
     def _keys(self, batch: Recognised, standing: Standing) -> Keys:
         seen = batch.seen
-        asked = [c for c in seen.contacts if c.keys is not None]
-        asked += [contact for _, contact in batch.explained if contact.keys is not None]
+        contacts = [*seen.contacts, *(contact for _, contact in batch.explained)]
         persons = [command.keys for command in seen.commands if command.keys is not None]
+        whom = [c.keys for c in contacts if c.keys is not None] + persons
+        optouts, claims, _ = zip(*whom, strict=True) if whom else ((), (), ())
         orders = [pseudonym for person in persons for pseudonym in person.claims]
         flights = standing.flights
         receipts = seen.receipts
@@ -213,11 +215,9 @@ class Turn:
             unknown += [p for row in step.rows if row.keys for p in row.keys.claims]
             strangers += [row.reply_id for row in step.rows if row.reply_id]
         return Keys(
-            claims=[p for c in asked for p in c.keys.claims] + orders,  # type: ignore[union-attr]
-            optouts=[c.keys.optout for c in asked]  # type: ignore[union-attr]
-            + [person.optout for person in persons],
-            stops=[p for c in asked if c.stop for p in c.keys.claims]  # type: ignore[union-attr]
-            + orders,
+            claims=list(chain.from_iterable(claims)),
+            optouts=optouts,
+            stops=[p for c in contacts if c.stop and c.keys for p in c.keys.claims] + orders,
             outcomes=strangers,
             messages=messages,
             unknown=unknown,
@@ -225,7 +225,7 @@ class Turn:
             references=[(r.carrier, r.reference) for r in receipts if r.reference >= 0],
             tick=seen.tick,
             cards=any(command.card for command in seen.commands),
-            guards=guarded(self._rules.guards, asked, self._one_only) + orders,
+            guards=guarded(self._rules.guards, contacts, self._one_only) + orders,
             rhythm=bool(self._rules.guards.loop_within_ns) and not self._one_only,
             budgets=self._budgets,
             closing=next((c.closing.seq for c in seen.commands if c.closing), 0),
