@@ -1,5 +1,6 @@
 """The turn: recognise → prefetch → decide → commit → effects. Synchronous, without Twisted."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -279,15 +280,14 @@ class Turn:
                 for bind_id, requests in acks.items()
             }
         binds = {fact.link: fact.bind_id for fact in links}
-        submits: dict[int, list[tuple[int, ev.Encodable]]] = {}
+        submits: dict[int, list[tuple[int, ev.Encodable]]] = defaultdict(list)
         compose = self._composer.compose
         for submit in effects.submits:
-            pairs = submits.setdefault(binds[submit.link], [])
-            pairs.append((submit.reply_id, compose(submit)))
+            submits[binds[submit.link]].append((submit.reply_id, compose(submit)))
         return ev.Out(
             acks,
             refusals,
-            submits,
+            dict(submits),
             effects.rebind,
             effects.answers,
             effects.alarms,
