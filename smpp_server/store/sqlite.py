@@ -25,11 +25,12 @@ from smpp_server.store import (
     sqlite_receipts,
 )
 from smpp_server.store import sqlite_rows as sql
+from smpp_server.store.sqlite_claims import Claims
 from smpp_server.store.sqlite_read import read
 from smpp_server.store.sqlite_write import write
 
 APPLICATION_ID = 0x534D5053
-SCHEMA = 1
+SCHEMA = 2
 WAL_MOST = 256 * 1024 * 1024
 CHECKPOINT_MOST_NS = 60_000_000_000
 CHECKPOINT_AGAIN_NS = 1_000_000_000  # after a reader stood in the way
@@ -61,6 +62,7 @@ class SqliteStore:
         self._checkpointed_ns = 0
         self._guard = sqlite_guard.FIRST_KEY  # where retention goes on among them
         self._dirty = True  # whoever ran before may have left a WAL
+        self._claims = Claims()
         _make_private(path)
         with _failing("open"):
             self._db = connect(
@@ -96,6 +98,8 @@ class SqliteStore:
                 f"PRAGMA application_id = {APPLICATION_ID};\n"
                 f"PRAGMA user_version = {number};\nCOMMIT;"
             )
+        with self._transaction("move claims"):
+            self._claims.move(db)
 
     def _recognise(self) -> int:
         """Version of the schema found, 0 in an empty file. Nothing was written when it refuses."""
@@ -124,7 +128,7 @@ class SqliteStore:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self._end()
             except BaseException:
                 self.rollback()
                 raise
@@ -163,7 +167,7 @@ class SqliteStore:
             self._db.execute("BEGIN IMMEDIATE")
         try:
             with _failing("read"):
-                return read(self._db, keys, quota, now, ages, unseal)
+                return read(self._db, self._claims, keys, quota, now, ages, unseal)
         except BaseException:
             self.rollback()
             raise
@@ -172,15 +176,20 @@ class SqliteStore:
         """See Store.commit."""
         try:
             with _failing("write"):
-                write(self._db, changes, seal)
-                self._db.execute("COMMIT")
+                write(self._db, self._claims, changes, seal)
+                self._end()
         except BaseException:
             self.rollback()
             raise
         self._dirty = True
 
+    def _end(self) -> None:
+        self._db.execute("COMMIT")
+        self._claims.committed()
+
     def rollback(self) -> None:
         """See Store.rollback."""
+        self._claims.forget()
         with _failing("rollback"):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -206,6 +215,7 @@ class SqliteStore:
     def tidy(self, now_ns: int, ages: Ages, limit: int) -> bool:
         """See Store.tidy."""
         with self._transaction("tidy") as db:
+            self._claims.move(db)
             epochs = [row[0] for row in db.execute(sql.CLAIM_EPOCHS)]
             claims = [(sql.OLD_CLAIMS, (epoch, now_ns - ages.claim_ns)) for epoch in epochs]
             ended_ns = now_ns - ages.reconcile_ns
@@ -256,6 +266,8 @@ class SqliteStore:
         """See Store.rest: TRUNCATE erases what secure_delete could not reach in the WAL."""
         if not self._dirty:
             return
+        with self._transaction("move claims") as db:
+            self._claims.move(db)
         with _failing("checkpoint"):
             self._db.execute("PRAGMA busy_timeout = 0")
             try:

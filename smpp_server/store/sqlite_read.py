@@ -2,10 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from routing.records import Lane, Now, Reply
-from routing.standing import Claim, Hold, Known
+from routing.standing import Hold, Known
 from routing.throttle import from_octets
 from smpp_server.store import (
     Ages,
@@ -18,10 +17,10 @@ from smpp_server.store import (
     sqlite_receipts,
 )
 from smpp_server.store import sqlite_rows as sql
+from smpp_server.store.sqlite_claims import Claims
 
 ROWS_MOST = 500  # rows too old, or aged, that one turn takes up
 
-_CLAIMS = "SELECT * FROM claim WHERE pseudonym IN ({})"
 _OPTOUTS = "SELECT pseudonym FROM optout WHERE pseudonym IN ({})"
 _HELD = "SELECT * FROM held_receipt WHERE carrier = ? AND message_id IN ({})"
 _LANE = (
@@ -58,6 +57,7 @@ _AGED = (
 
 def read(
     db: sqlite3.Connection,
+    claims: Claims,
     keys: Keys,
     quota: Mapping[Lane, int],
     now: Now,
@@ -75,11 +75,9 @@ def read(
     old = db.execute(_TOO_OLD, (now.wall_ns - ages.reply_max_ns, ROWS_MOST))
     known.too_old = [sql.reply_of(row, "", b"") for row in old.fetchall()]
     optouts = [*keys.optouts, *(r.optout for lane in due.values() for r in lane if r.optout)]
-    known.optouts.update(row[0] for row in _all(db, _OPTOUTS, optouts))
-    claims = known.claims
-    for pseudonym, campaign, *claim in _all(db, _CLAIMS, keys.claims):
-        claims[pseudonym, campaign] = Claim._make(claim)
-    for row in _all(db, _STOPPED, keys.stops):
+    known.optouts.update(row[0] for row in sql.rows_in(db, _OPTOUTS, optouts))
+    claims.read(db, known, keys.claims)
+    for row in sql.rows_in(db, _STOPPED, keys.stops):
         known.stopped[row[0]] = sql.reply_of(row, "", b"")
     sqlite_guard.read(db, known, keys)
     sqlite_guard.read_breaker(db, known)
@@ -135,23 +133,25 @@ def _read_fates(db: sqlite3.Connection, known: Known, keys: Keys, wall_ns: int) 
     if keys.tick:
         known.overdue = list(sqlite_receipts.overdue(db, wall_ns))
         keys = _with_overdue(keys, known)
-    for row in _all(db, _BY_ID, keys.outcomes):
+    for row in sql.rows_in(db, _BY_ID, keys.outcomes):
         known.stored[row[0]] = sql.stored_of(row)
     for carrier, ids in _by_carrier(keys.messages):
         for row in db.execute(_BY_MESSAGE, (sql.json_list(ids), carrier)):
             known.by_message[carrier, row[0]] = sql.stored_of(row[1:])
-    for row in _all(db, _UNKNOWN, keys.unknown):
+    for row in sql.rows_in(db, _UNKNOWN, keys.unknown):
         stored = sql.stored_of(row)
         known.unknown_of.setdefault(stored.claim, []).append(stored)
     if keys.references:
         asked = set(keys.references)
-        for row in sorted(_all(db, _IN_DOUBT, [reference for _, reference in keys.references])):
+        for row in sorted(
+            sql.rows_in(db, _IN_DOUBT, [reference for _, reference in keys.references])
+        ):
             stored = sql.stored_of(row)
             key = (stored.carrier, stored.reply_id & 0xFFFF)
             if key in asked:
                 known.unknown_by_reference.setdefault(key, []).append(stored)
     for carrier, ids in _by_carrier(keys.accepted):
-        for row in _all(db, _HELD, ids, carrier):
+        for row in sql.rows_in(db, _HELD, ids, carrier):
             held = sqlite_receipts.read_row(row)
             known.held_receipts[held.carrier, held.message_id] = held
 
@@ -181,11 +181,3 @@ def _by_carrier(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[st
     for carrier, message_id in pairs:
         ids.setdefault(carrier, []).append(message_id)
     return ids.items()
-
-
-def _all(
-    db: sqlite3.Connection, query: str, values: Iterable[Any], *before: Any
-) -> Iterable[sql.Row]:
-    """Rows of an IN query over all the values; `before` are its parameters that stand first."""
-    for chunk in sql.chunks(values):
-        yield from db.execute(query.format(sql.marks(chunk)), (*before, *chunk))

@@ -1,6 +1,7 @@
 """SQL of the embedded store and the shapes of its rows: columns are named only here."""
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -66,18 +67,7 @@ CANCEL = (
     "UPDATE reply SET state = 5, reason = ?, sealed = NULL, claim = NULL, prefix = NULL,"
     " pad = NULL, ended = ? WHERE id = ? AND state = 0"
 )
-PUT_CLAIM = (
-    "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-    " epoch = excluded.epoch, contacts = excluded.contacts, period_start = excluded.period_start,"
-    " replies = excluded.replies, reply_id = excluded.reply_id,"
-    " loops = excluded.loops, looped = excluded.looped"
-)
 PUT_OPTOUT = "INSERT INTO optout VALUES (?, 'server', ?, 0) ON CONFLICT DO UPDATE SET by_hand = 0"
-MOVE_CLAIM = "UPDATE reply SET claim = ? WHERE id = ? AND claim IS NOT NULL"
-FREE_CLAIM = (
-    "UPDATE claim SET replies = max(0, replies - 1), reply_id = 0"
-    " WHERE pseudonym = ? AND campaign = ? AND reply_id = ?"
-)
 ADD_BALANCE = (
     "INSERT INTO balance VALUES (?, ?) ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos"
 )
@@ -109,6 +99,7 @@ CLAIM_EPOCHS = (  # SELECT DISTINCT would walk the whole index
 )
 OLDEST = (  # replies are made in the order of their epochs
     "SELECT epoch FROM claim ORDER BY epoch LIMIT 1",
+    "SELECT epoch FROM claim_log ORDER BY rowid LIMIT 1",
     "SELECT epoch FROM reply WHERE state = 0 ORDER BY created LIMIT 1",
     "SELECT epoch FROM reply WHERE id >= (SELECT value FROM state WHERE key = 'flying')"
     " AND state = 1 ORDER BY epoch LIMIT 1",
@@ -237,3 +228,11 @@ def chunks(values: Iterable[Any], size: int = 1024) -> Iterable[Sequence[Any]]:
         distinct = list(map(bytearray, distinct))
     for start in range(0, len(distinct), size):
         yield padded(distinct[start : start + size])
+
+
+def rows_in(
+    db: sqlite3.Connection, query: str, values: Iterable[Any], *before: Any
+) -> Iterable[Row]:
+    """Rows of an IN query over all the values; `before` are its parameters that stand first."""
+    for chunk in chunks(values):
+        yield from db.execute(query.format(marks(chunk)), (*before, *chunk))

@@ -16,13 +16,14 @@ from smpp_server.store import (
     sqlite_receipts,
 )
 from smpp_server.store import sqlite_rows as sql
+from smpp_server.store.sqlite_claims import Claims
 
 
 class Disagreement(Exception):
     """A row was not in the state the turn took it to be in: a bug, and nothing is committed."""
 
 
-def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
+def write(db: sqlite3.Connection, claims: Claims, changes: Changes, seal: Seal) -> None:
     """Write everything but the COMMIT. Raises sqlite3.Error or Disagreement."""
     journal = changes.journal.seq if changes.journal else None
     _write_replies(db, changes, seal, journal)
@@ -30,18 +31,7 @@ def write(db: sqlite3.Connection, changes: Changes, seal: Seal) -> None:
     if changes.cancelled:
         rows = [(reason, changes.wall_ns, reply_id) for reply_id, reason in changes.cancelled]
         _expect(db.executemany(sql.CANCEL, rows), len(rows))
-    if changes.claims_dropped:
-        db.executemany(
-            "DELETE FROM claim WHERE pseudonym = ? AND campaign = ?", changes.claims_dropped
-        )
-    if changes.claims:
-        claims = [(bytearray(key[0]), key[1], *claim) for key, claim in changes.claims.items()]
-        db.executemany(sql.PUT_CLAIM, claims)
-    if changes.claims_moved:  # before they are freed: a reply finds its claim by this
-        moved = [(bytearray(pseudonym), reply_id) for pseudonym, reply_id in changes.claims_moved]
-        db.executemany(sql.MOVE_CLAIM, moved)
-    if changes.claims_freed:
-        db.executemany(sql.FREE_CLAIM, changes.claims_freed)
+    claims.write(db, changes)
     sqlite_jobs.write(db, changes)
     if changes.optouts:
         db.executemany(
