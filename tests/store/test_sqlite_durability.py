@@ -4,12 +4,14 @@ import re
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from routing.records import ReplyState
-from routing.standing import Changes, Standing
+from routing.standing import Changes, Claim, Standing
 from smpp_server import events as ev
 from smpp_server.store import Keys, StoreFailed, StoreRefused
 from smpp_server.store.sqlite import APPLICATION_ID, PRAGMAS, SCHEMA, SqliteStore
@@ -100,6 +102,23 @@ class _Breaking(Changes):
     @audit.setter
     def audit(self, value: object) -> None:
         pass
+
+
+def test_the_first_schema_is_brought_up_to_date(path: Path) -> None:
+    """What stands in its tables stays."""
+    first = files("smpp_server.store").joinpath("migrations/sqlite_001.sql").read_text("utf-8")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{first}PRAGMA application_id = {APPLICATION_ID};")
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO claim VALUES (x'07', 'default', 1, 1, 5, 1, 9, 0, 0)")
+        db.commit()
+    store = SqliteStore(path)
+    assert store._db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+    assert begin(store, Keys(claims=[b"\7"])).claims == {
+        (b"\7", "default"): Claim(1, 1, 5, 1, 9),
+    }
+    store.rollback()
+    store.close()
 
 
 def test_a_newer_schema_is_refused_untouched(path: Path) -> None:
