@@ -81,9 +81,6 @@ class SqliteStore:
         db = self._db
         db.execute("PRAGMA busy_timeout = 5000")
         version = self._recognise()
-        # A turn's claims fall on as many pages as it has senders: small pages halve what a commit
-        # of a hundred writes. Only a new file takes this.
-        db.execute("PRAGMA page_size = 1024")
         if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise StoreRefused(
                 f"{self._path} is on a file system without shared memory, as network ones are:"
