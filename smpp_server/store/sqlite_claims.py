@@ -12,6 +12,7 @@ from typing import Final
 
 from routing.standing import Changes, Claim, ClaimKey, Known
 from smpp_server.store import sqlite_rows as sql
+from smpp_server.store import sqlite_runs
 
 LOGGED_LEAST: Final = 32  # first claims in one turn: fewer go to the table at once
 LOGGED_MOST: Final = 16_384  # claims in the log: moving them takes some tens of milliseconds
@@ -23,7 +24,6 @@ _CHANGED = (
     " reply_id = excluded.reply_id, loops = excluded.loops, looped = excluded.looped"
 )
 _PUT = f"INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?){_CHANGED}"
-_LOG = "INSERT INTO claim_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MOVE = (
     f"INSERT INTO claim SELECT * FROM claim_log WHERE true ORDER BY pseudonym, campaign{_CHANGED}"
 )
@@ -75,11 +75,11 @@ class Claims:
         if len(first) < LOGGED_LEAST or changes.claims_freed:
             first = []
         if first:
-            db.executemany(_LOG, [_row(key, claims[key]) for key in first])
+            sqlite_runs.log_claims(db, [(key, claims[key]) for key in first])
             self._logging = [pseudonym for pseudonym, _ in first]
         if len(first) < len(claims):
             at_once = claims.keys() - first
-            db.executemany(_PUT, [_row(key, claims[key]) for key in at_once])
+            db.executemany(_PUT, [(bytearray(key[0]), key[1], *claims[key]) for key in at_once])
 
     def move(self, db: sqlite3.Connection) -> None:
         """Empty the log into the table, in the transaction that runs."""
@@ -98,7 +98,3 @@ class Claims:
         """The transaction is over; when it was not committed the log is as it was."""
         self._logging = []
         self._moved = False
-
-
-def _row(key: ClaimKey, claim: Claim) -> sql.Row:
-    return (bytearray(key[0]), key[1], *claim)

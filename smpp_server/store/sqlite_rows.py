@@ -27,13 +27,6 @@ INSERT_WAITING = (
     " epoch, prefix, created, due, mccmnc, sealed, pad)"
     " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(128))"
 )
-INSERT_FLIGHT = (
-    "INSERT INTO reply (id, state, campaign, number, kind, text_id, segments, country, claim,"
-    " epoch, prefix, created, due, mccmnc, carrier, link, price, rate_version, exact, tracked,"
-    " debit, submitted, billed, currency, reserve_journal, pad)"
-    " VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-    " nullif(?, 0), nullif(?, ''), ?, zeroblob(64))"
-)
 RELEASE = (
     "UPDATE reply SET state = 1, text_id = ?, segments = ?, carrier = ?, link = ?, price = ?,"
     " rate_version = ?, exact = ?, tracked = ?, debit = ?, submitted = ?,"
@@ -46,16 +39,6 @@ RETURN = (
     " close_journal = ?, pad = NULL WHERE id = ? AND state = 1"
 )
 POSTPONE = "UPDATE reply SET due = ? WHERE id = ? AND state = 0"
-FINISH_OPEN = (
-    "UPDATE reply SET state = ?, message_id = nullif(?, ''), sealed = NULL,"
-    " reason = nullif(?, ''), close_journal = ?"
-    " WHERE id = ? AND state = 1"
-)
-FINISH = (
-    "UPDATE reply SET state = ?, message_id = nullif(?, ''), sealed = NULL, claim = NULL,"
-    " prefix = NULL, pad = NULL, reason = nullif(?, ''), close_journal = ?, ended = ?"
-    " WHERE id = ? AND state = 1"
-)
 MOVE = (
     "UPDATE reply SET state = ?1, message_id = coalesce(nullif(?2, ''), message_id), sealed = NULL,"
     " pad = NULL, claim = iif(?3 IS NULL, claim, NULL), prefix = iif(?3 IS NULL, prefix, NULL),"
@@ -131,37 +114,6 @@ def waiting_row(reply: Reply, sealed: bytes) -> Row:
         reply.due_ns,
         reply.mccmnc,
         bytearray(sealed),
-    )
-
-
-def flight_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
-    """For INSERT_FLIGHT."""
-    reply = flight.reply
-    return (
-        reply.id,
-        reply.campaign,
-        reply.number,
-        reply.kind.value,
-        reply.text_id,
-        reply.segments,
-        reply.country,
-        bytearray(reply.claim),
-        reply.epoch,
-        bytearray(reply.prefix),
-        reply.created_ns,
-        reply.due_ns,
-        reply.mccmnc,
-        flight.carrier,
-        flight.link,
-        flight.price_nanos,
-        flight.rate_version,
-        int(flight.exact),
-        int(tracked),
-        debit,
-        flight.submitted_ns,
-        flight.billed_nanos,
-        flight.currency,
-        journal,
     )
 
 

@@ -14,6 +14,7 @@ from smpp_server.store import (
     sqlite_money,
     sqlite_rates,
     sqlite_receipts,
+    sqlite_runs,
 )
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store.sqlite_claims import Claims
@@ -30,7 +31,7 @@ def write(db: sqlite3.Connection, claims: Claims, changes: Changes, seal: Seal) 
     _write_finished(db, changes, journal)
     if changes.cancelled:
         rows = [(reason, changes.wall_ns, reply_id) for reply_id, reason in changes.cancelled]
-        _expect(db.executemany(sql.CANCEL, rows), len(rows))
+        _expect(db.executemany(sql.CANCEL, rows).rowcount, len(rows))
     claims.write(db, changes)
     sqlite_jobs.write(db, changes)
     if changes.optouts:
@@ -41,7 +42,7 @@ def write(db: sqlite3.Connection, claims: Claims, changes: Changes, seal: Seal) 
     _write_money(db, changes)
     if changes.corrected:
         lower = [(price, billed, reply_id) for reply_id, price, billed in changes.corrected]
-        _expect(db.executemany(sql.CORRECT, lower), len(lower))
+        _expect(db.executemany(sql.CORRECT, lower).rowcount, len(lower))
     if changes.cards:
         sqlite_rates.write(db, changes.cards, changes.wall_ns)
     _write_marks(db, changes)
@@ -59,52 +60,49 @@ def _write_replies(
         )
     if changes.flights_new:
         assert journal is not None, "a release reserves"
-        db.executemany(
-            sql.INSERT_FLIGHT,
-            [
-                sql.flight_row(f, f.carrier in tracked, debits[f.accounts], journal)
-                for f in changes.flights_new
-            ],
-        )
+        sqlite_runs.put_flights(db, changes.flights_new, tracked, debits, journal)
     if changes.returned:
         # A number this process never knew stays as it was sealed, if it was.
         rows = [
             (r.due_ns, r.attempts, seal(r.msisdn, r.id) if r.msisdn else None, journal, r.id)
             for (r,) in changes.returned
         ]
-        _expect(db.executemany(sql.RETURN, rows), len(rows))
+        _expect(db.executemany(sql.RETURN, rows).rowcount, len(rows))
     if changes.postponed:
         later = [(r.due_ns, r.id) for r in changes.postponed]
-        _expect(db.executemany(sql.POSTPONE, later), len(later))
+        _expect(db.executemany(sql.POSTPONE, later).rowcount, len(later))
     if changes.released:
         assert journal is not None, "a release reserves"
         released = [
             sql.release_row(f, f.carrier in tracked, debits[f.accounts], journal)
             for f in changes.released
         ]
-        _expect(db.executemany(sql.RELEASE, released), len(released))
+        _expect(db.executemany(sql.RELEASE, released).rowcount, len(released))
 
 
 def _write_finished(db: sqlite3.Connection, changes: Changes, journal: int | None) -> None:
     """Replies that left SUBMITTING, by far the most, then the few others."""
-    over: list[sql.Row] = []
-    still: list[sql.Row] = []
+    left: dict[tuple[ReplyState, str], dict[int, str]] = {}
     moved: list[sql.Row] = []
     wall_ns = changes.wall_ns
     for reply_id, was, state, message_id, reason in changes.finished:
-        if was is not ReplyState.SUBMITTING:
+        if was is ReplyState.SUBMITTING:
+            told = left.get((state, reason))
+            if told is None:
+                told = left[state, reason] = {}
+            told[reply_id] = message_id
+        else:
             ended = wall_ns if state in FINAL else None
             closing = _closing(was, state, journal)
             row = (int(state), message_id, ended, reason, closing, reply_id, int(was))
             moved.append(row)
-        elif state in FINAL:
-            over.append((int(state), message_id, reason, journal, wall_ns, reply_id))
-        else:
-            closing = journal if state is ReplyState.ACCEPTED else None
-            still.append((int(state), message_id, reason, closing, reply_id))
-    for statement, rows in ((sql.FINISH, over), (sql.FINISH_OPEN, still), (sql.MOVE, moved)):
-        if rows:
-            _expect(db.executemany(statement, rows), len(rows))
+    for (state, reason), told in left.items():
+        ended = wall_ns if state in FINAL else None
+        closing = None if state is ReplyState.UNKNOWN else journal
+        changed = sqlite_runs.finish(db, state, reason, told, closing, ended)
+        _expect(changed, len(told))
+    if moved:
+        _expect(db.executemany(sql.MOVE, moved).rowcount, len(moved))
 
 
 def _closing(was: ReplyState, state: ReplyState, journal: int | None) -> int | None:
@@ -155,6 +153,6 @@ def _write_marks(db: sqlite3.Connection, changes: Changes) -> None:
     db.executemany(sql.PUT_STATE, scalars)
 
 
-def _expect(cursor: sqlite3.Cursor, rows: int) -> None:
-    if cursor.rowcount != rows:
-        raise Disagreement(f"{rows} rows were to change, {cursor.rowcount} did")
+def _expect(changed: int, rows: int) -> None:
+    if changed != rows:
+        raise Disagreement(f"{rows} rows were to change, {changed} did")
