@@ -27,13 +27,6 @@ INSERT_WAITING = (
     " epoch, prefix, created, due, mccmnc, sealed, pad)"
     " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(128))"
 )
-RELEASE = (
-    "UPDATE reply SET state = 1, text_id = ?, segments = ?, carrier = ?, link = ?, price = ?,"
-    " rate_version = ?, exact = ?, tracked = ?, debit = ?, submitted = ?,"
-    " billed = nullif(?, 0), currency = nullif(?, ''),"
-    " reserve_journal = ?, close_journal = NULL, pad = NULL"
-    " WHERE id = ? AND state = 0"
-)
 RETURN = (
     "UPDATE reply SET state = 0, due = ?, attempts = ?, sealed = coalesce(?, sealed),"
     " close_journal = ?, pad = NULL WHERE id = ? AND state = 1"
@@ -114,26 +107,6 @@ def waiting_row(reply: Reply, sealed: bytes) -> Row:
         reply.due_ns,
         reply.mccmnc,
         bytearray(sealed),
-    )
-
-
-def release_row(flight: Flight, tracked: bool, debit: int, journal: int) -> Row:
-    """For RELEASE: the text is that of today, should the configuration have changed."""
-    return (
-        flight.reply.text_id,
-        flight.reply.segments,
-        flight.carrier,
-        flight.link,
-        flight.price_nanos,
-        flight.rate_version,
-        int(flight.exact),
-        int(tracked),
-        debit,
-        flight.submitted_ns,
-        flight.billed_nanos,
-        flight.currency,
-        journal,
-        flight.reply.id,
     )
 
 

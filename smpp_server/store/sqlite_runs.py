@@ -27,6 +27,13 @@ _FLIGHTS = (
     " :price, :rate_version, :exact, :tracked, :debit, :submitted, nullif(:billed, 0),"
     " nullif(:currency, ''), :journal, zeroblob(64) FROM json_each(:ids)"
 )
+_RELEASE = (
+    "UPDATE reply SET state = 1, text_id = :text_id, segments = :segments, carrier = :carrier,"
+    " link = :link, price = :price, rate_version = :rate_version, exact = :exact,"
+    " tracked = :tracked, debit = :debit, submitted = :submitted, billed = nullif(:billed, 0),"
+    " currency = nullif(:currency, ''), reserve_journal = :journal, close_journal = NULL,"
+    " pad = NULL FROM json_each(:ids) AS told WHERE reply.id = told.value AND state = 0"
+)
 _FINISH_OPEN = (
     "UPDATE reply SET state = ?1, message_id = nullif(value, ''), sealed = NULL,"
     " reason = nullif(?2, ''), close_journal = ?3"
@@ -59,37 +66,63 @@ def put_flights(
     for (shared, _), run in groupby(flights, lambda flight: (_SHARED(flight.reply), flight[1:])):
         alike = list(run)
         replies = [flight.reply for flight in alike]
-        first = alike[0]
         campaign, number, kind, text_id, segments, country, epoch, created, due, mccmnc = shared
-        db.execute(
-            _FLIGHTS,
-            {
-                "ids": json.dumps([reply.id for reply in replies]),
-                "claims": b"".join([reply.claim for reply in replies]),
-                "prefixes": b"".join([reply.prefix for reply in replies]),
-                "campaign": campaign,
-                "number": number,
-                "kind": kind.value,
-                "text_id": text_id,
-                "segments": segments,
-                "country": country,
-                "epoch": epoch,
-                "created": created,
-                "due": due,
-                "mccmnc": mccmnc,
-                "carrier": first.carrier,
-                "link": first.link,
-                "price": first.price_nanos,
-                "rate_version": first.rate_version,
-                "exact": first.exact,
-                "tracked": first.carrier in tracked,
-                "debit": debits[first.accounts],
-                "submitted": first.submitted_ns,
-                "billed": first.billed_nanos,
-                "currency": first.currency,
-                "journal": journal,
-            },
-        )
+        values = {
+            "ids": json.dumps([reply.id for reply in replies]),
+            "claims": b"".join([reply.claim for reply in replies]),
+            "prefixes": b"".join([reply.prefix for reply in replies]),
+            "campaign": campaign,
+            "number": number,
+            "kind": kind.value,
+            "text_id": text_id,
+            "segments": segments,
+            "country": country,
+            "epoch": epoch,
+            "created": created,
+            "due": due,
+            "mccmnc": mccmnc,
+            "journal": journal,
+        }
+        db.execute(_FLIGHTS, values | _way(alike[0], tracked, debits))
+
+
+def release(
+    db: sqlite3.Connection,
+    flights: Sequence[Flight],
+    tracked: frozenset[str],
+    debits: Mapping[str, int],
+    journal: int,
+) -> int:
+    """WAITING replies that leave; their text is that of today. How many rows changed."""
+    changed = 0
+    for (text_id, segments, *_), run in groupby(
+        flights, lambda flight: (flight.reply.text_id, flight.reply.segments, *flight[1:])
+    ):
+        alike = list(run)
+        values = {
+            "ids": json.dumps([flight.reply.id for flight in alike]),
+            "text_id": text_id,
+            "segments": segments,
+            "journal": journal,
+        }
+        changed += db.execute(_RELEASE, values | _way(alike[0], tracked, debits)).rowcount
+    return changed
+
+
+def _way(flight: Flight, tracked: frozenset[str], debits: Mapping[str, int]) -> dict[str, object]:
+    """How a reply leaves, and what that was taken from."""
+    return {
+        "carrier": flight.carrier,
+        "link": flight.link,
+        "price": flight.price_nanos,
+        "rate_version": flight.rate_version,
+        "exact": flight.exact,
+        "tracked": flight.carrier in tracked,
+        "debit": debits[flight.accounts],
+        "submitted": flight.submitted_ns,
+        "billed": flight.billed_nanos,
+        "currency": flight.currency,
+    }
 
 
 def finish(

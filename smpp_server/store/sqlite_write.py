@@ -73,11 +73,8 @@ def _write_replies(
         _expect(db.executemany(sql.POSTPONE, later).rowcount, len(later))
     if changes.released:
         assert journal is not None, "a release reserves"
-        released = [
-            sql.release_row(f, f.carrier in tracked, debits[f.accounts], journal)
-            for f in changes.released
-        ]
-        _expect(db.executemany(sql.RELEASE, released).rowcount, len(released))
+        changed = sqlite_runs.release(db, changes.released, tracked, debits, journal)
+        _expect(changed, len(changes.released))
 
 
 def _write_finished(db: sqlite3.Connection, changes: Changes, journal: int | None) -> None:
