@@ -95,8 +95,7 @@ class SqliteStore:
                 f"PRAGMA application_id = {APPLICATION_ID};\n"
                 f"PRAGMA user_version = {number};\nCOMMIT;"
             )
-        with self._transaction("move claims"):
-            self._claims.move(db)
+        self._claims.load(db)
 
     def _recognise(self) -> int:
         """Version of the schema found, 0 in an empty file. Nothing was written when it refuses."""
@@ -263,8 +262,9 @@ class SqliteStore:
         """See Store.rest: TRUNCATE erases what secure_delete could not reach in the WAL."""
         if not self._dirty:
             return
-        with self._transaction("move claims") as db:
-            self._claims.move(db)
+        if self._claims.logged:
+            with self._transaction("move claims") as db:
+                self._claims.move(db)
         with _failing("checkpoint"):
             self._db.execute("PRAGMA busy_timeout = 0")
             try:

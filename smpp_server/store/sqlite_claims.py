@@ -36,17 +36,21 @@ _FOLLOW = "UPDATE reply SET claim = ? WHERE id = ? AND claim IS NOT NULL"
 
 
 class Claims:
-    """What the log holds, as of the last commit. One per connection, which must `move` first."""
+    """Whose claims the log holds, as of the last commit; one per connection."""
 
     def __init__(self) -> None:
-        self._logged: set[bytes] = set()
+        self.logged: set[bytes] = set()
         self._logging: list[bytes] = []  # in the transaction that runs
         self._moved = False  # in the transaction that runs
         self._found: Mapping[ClaimKey, Claim] = {}
 
+    def load(self, db: sqlite3.Connection) -> None:
+        """What whoever ran before left in the log."""
+        self.logged = {row[0] for row in db.execute("SELECT pseudonym FROM claim_log")}
+
     def read(self, db: sqlite3.Connection, known: Known, pseudonyms: Iterable[bytes]) -> None:
         """Every claim of these senders."""
-        if not self._logged.isdisjoint(pseudonyms):
+        if not self.logged.isdisjoint(pseudonyms):
             self.move(db)
         found = known.claims
         for pseudonym, campaign, *claim in sql.rows_in(db, _FIND, pseudonyms):
@@ -55,7 +59,7 @@ class Claims:
 
     def write(self, db: sqlite3.Connection, changes: Changes) -> None:
         """What the turn claimed, moved to another key, and gave back."""
-        if self._logged and (changes.claims_freed or len(self._logged) >= LOGGED_MOST):
+        if self.logged and (changes.claims_freed or len(self.logged) >= LOGGED_MOST):
             self.move(db)
         if changes.claims_dropped:
             db.executemany(_DROP, changes.claims_dropped)
@@ -90,8 +94,8 @@ class Claims:
     def committed(self) -> None:
         """The transaction is on the disk."""
         if self._moved:
-            self._logged.clear()
-        self._logged.update(self._logging)
+            self.logged.clear()
+        self.logged.update(self._logging)
         self.forget()
 
     def forget(self) -> None:
