@@ -25,7 +25,7 @@ from smpp_server.store import (
     sqlite_receipts,
 )
 from smpp_server.store import sqlite_rows as sql
-from smpp_server.store.sqlite_claims import Claims
+from smpp_server.store.sqlite_claims import CROWD, Claims
 from smpp_server.store.sqlite_read import read
 from smpp_server.store.sqlite_write import write
 
@@ -54,15 +54,20 @@ def _failing(operation: str) -> Iterator[None]:
 
 
 class SqliteStore:
-    """See `smpp_server.store.Store`."""
+    """See `smpp_server.store.Store`. `crowd`: how many first claims of one turn are logged."""
 
-    def __init__(self, path: Path, connect: Callable[..., sqlite3.Connection] = sqlite3.connect):
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+        crowd: int = CROWD,
+    ):
         self._path = path
         self._wal = Path(f"{path}-wal")
         self._checkpointed_ns = 0
         self._guard = sqlite_guard.FIRST_KEY  # where retention goes on among them
         self._dirty = True  # whoever ran before may have left a WAL
-        self._claims = Claims()
+        self._claims = Claims(crowd)
         _make_private(path)
         with _failing("open"):
             self._db = connect(

@@ -14,7 +14,7 @@ from routing.standing import Changes, Claim, ClaimKey, Known
 from smpp_server.store import sqlite_rows as sql
 from smpp_server.store import sqlite_runs
 
-LOGGED_LEAST: Final = 32  # first claims in one turn: fewer go to the table at once
+CROWD: Final = 32  # first claims in one turn: fewer go to the table at once
 LOGGED_MOST: Final = 16_384  # claims in the log: moving them takes some tens of milliseconds
 
 _FIND = "SELECT * FROM claim WHERE pseudonym IN ({})"
@@ -38,7 +38,8 @@ _FOLLOW = "UPDATE reply SET claim = ? WHERE id = ? AND claim IS NOT NULL"
 class Claims:
     """Whose claims the log holds, as of the last commit; one per connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, crowd: int = CROWD) -> None:
+        self._crowd = crowd
         self.logged: set[bytes] = set()
         self._logging: list[bytes] = []  # in the transaction that runs
         self._moved = False  # in the transaction that runs
@@ -76,7 +77,7 @@ class Claims:
     def _put(self, db: sqlite3.Connection, changes: Changes) -> None:
         claims = changes.claims
         first = [key for key in claims if key not in self._found]
-        if len(first) < LOGGED_LEAST or changes.claims_freed:
+        if len(first) < self._crowd or changes.claims_freed:
             first = []
         if first:
             sqlite_runs.log_claims(db, [(key, claims[key]) for key in first])

@@ -81,9 +81,9 @@ def _write_finished(db: sqlite3.Connection, changes: Changes, journal: int | Non
     """Replies that left SUBMITTING, by far the most, then the few others."""
     left: dict[tuple[ReplyState, str], dict[int, str]] = {}
     moved: list[sql.Row] = []
-    wall_ns = changes.wall_ns
+    wall_ns, submitting = changes.wall_ns, ReplyState.SUBMITTING
     for reply_id, was, state, message_id, reason in changes.finished:
-        if was is ReplyState.SUBMITTING:
+        if was is submitting:
             told = left.get((state, reason))
             if told is None:
                 told = left[state, reason] = {}

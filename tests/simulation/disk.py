@@ -41,8 +41,8 @@ class Disk:
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def open(self) -> SqliteStore:
-        """As the server opens it."""
-        return SqliteStore(self.path, connect=self._connect)
+        """As the server opens it, but that two senders are a crowd: the swarms are small."""
+        return SqliteStore(self.path, connect=self._connect, crowd=2)
 
     def _connect(self, path: str, **options: Any) -> Connection:
         connection = sqlite3.connect(path, factory=Connection, **options)

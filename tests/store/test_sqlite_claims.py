@@ -8,11 +8,11 @@ import pytest
 
 from smpp_server import events as ev
 from smpp_server.store import StoreFailed, sqlite_claims
-from smpp_server.store.sqlite_claims import LOGGED_LEAST
+from smpp_server.store.sqlite_claims import CROWD
 from tests.store.turns import DAY, Bench, acks, configuration, sent
 
-CROWD = [f"3361234{number:04}" for number in range(LOGGED_LEAST)]
-NEXT = [f"3365124{number:04}" for number in range(LOGGED_LEAST)]
+MANY = [f"3361234{number:04}" for number in range(CROWD)]
+NEXT = [f"3365124{number:04}" for number in range(CROWD)]
 
 
 def bench(folder: Path, *edit: tuple[str, str], **store: Any) -> Bench:
@@ -39,36 +39,36 @@ def replies(server: Bench, *senders: str, words: bytes = b"hello") -> int:
 
 def test_a_crowd_is_logged_and_a_few_are_not(tmp_path: Path) -> None:
     server = bench(tmp_path)
-    assert replies(server, *CROWD[1:]) == LOGGED_LEAST - 1
-    assert claims(server) == (0, LOGGED_LEAST - 1)
-    assert replies(server, *NEXT) == LOGGED_LEAST
-    assert claims(server) == (LOGGED_LEAST, LOGGED_LEAST - 1)
+    assert replies(server, *MANY[1:]) == CROWD - 1
+    assert claims(server) == (0, CROWD - 1)
+    assert replies(server, *NEXT) == CROWD
+    assert claims(server) == (CROWD, CROWD - 1)
 
 
-@pytest.mark.parametrize("again", [1, LOGGED_LEAST], ids=["one of them", "all of them"])
+@pytest.mark.parametrize("again", [1, CROWD], ids=["one of them", "all of them"])
 def test_who_stands_in_the_log_gets_no_second_reply(tmp_path: Path, again: int) -> None:
     server = bench(tmp_path)
-    assert replies(server, *CROWD) == LOGGED_LEAST
-    assert replies(server, *CROWD[:again]) == 0
-    assert claims(server) == (0, LOGGED_LEAST)
+    assert replies(server, *MANY) == CROWD
+    assert replies(server, *MANY[:again]) == 0
+    assert claims(server) == (0, CROWD)
     assert server.rows("SELECT contacts, count(*) FROM claim GROUP BY 1 ORDER BY 1") == [
-        row for row in [(1, LOGGED_LEAST - again), (2, again)] if row[1]
+        row for row in [(1, CROWD - again), (2, again)] if row[1]
     ]
 
 
 def test_old_and_new_senders_of_one_batch(tmp_path: Path) -> None:
     """First claims go to the log, changed ones to the table."""
     server = bench(tmp_path)
-    assert replies(server, *CROWD) == LOGGED_LEAST
-    assert replies(server, CROWD[0], *NEXT) == LOGGED_LEAST
-    assert claims(server) == (LOGGED_LEAST, LOGGED_LEAST)
-    assert replies(server, *CROWD, *NEXT) == 0
+    assert replies(server, *MANY) == CROWD
+    assert replies(server, MANY[0], *NEXT) == CROWD
+    assert claims(server) == (CROWD, CROWD)
+    assert replies(server, *MANY, *NEXT) == 0
 
 
 @pytest.mark.parametrize("end", ["killed", "rested", "tidied"])
 def test_the_log_survives(tmp_path: Path, end: str) -> None:
     server = bench(tmp_path)
-    assert replies(server, *CROWD) == LOGGED_LEAST
+    assert replies(server, *MANY) == CROWD
     if end == "rested":
         server.store.rest(server.monotonic_ns)
     elif end == "tidied":
@@ -76,52 +76,52 @@ def test_the_log_survives(tmp_path: Path, end: str) -> None:
     else:
         server.restart()
         server.run()  # buckets start empty
-    assert claims(server) == ((LOGGED_LEAST, 0) if end == "killed" else (0, LOGGED_LEAST))
-    assert replies(server, *CROWD, *NEXT) == LOGGED_LEAST
-    assert claims(server) == (LOGGED_LEAST, LOGGED_LEAST)
+    assert claims(server) == ((CROWD, 0) if end == "killed" else (0, CROWD))
+    assert replies(server, *MANY, *NEXT) == CROWD
+    assert claims(server) == (CROWD, CROWD)
 
 
 def test_a_full_log_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the first turn that finds it so."""
-    monkeypatch.setattr(sqlite_claims, "LOGGED_MOST", 2 * LOGGED_LEAST)
+    monkeypatch.setattr(sqlite_claims, "LOGGED_MOST", 2 * CROWD)
     server = bench(tmp_path)
-    assert replies(server, *CROWD) == LOGGED_LEAST
+    assert replies(server, *MANY) == CROWD
     out = server.run(server.texts(*NEXT))
-    assert claims(server) == (2 * LOGGED_LEAST, 0)
+    assert claims(server) == (2 * CROWD, 0)
     server.run(server.accepted(out))
-    assert claims(server) == (0, 2 * LOGGED_LEAST)
-    assert replies(server, *CROWD, *NEXT) == 0
+    assert claims(server) == (0, 2 * CROWD)
+    assert replies(server, *MANY, *NEXT) == 0
 
 
 def test_a_stop_is_heard_from_who_stands_in_the_log(tmp_path: Path) -> None:
     """Their reply, which waits, is found by their claim and cancelled."""
     server = bench(tmp_path, ("delay_s = 0", "delay_s = 600"))
-    server.run(server.texts(*CROWD))
-    assert claims(server) == (LOGGED_LEAST, 0)
-    server.run(server.texts(CROWD[3], words=b"STOP"))
+    server.run(server.texts(*MANY))
+    assert claims(server) == (CROWD, 0)
+    server.run(server.texts(MANY[3], words=b"STOP"))
     assert server.rows("SELECT reason FROM reply WHERE state = 5") == [("opt-out",)]
 
 
 def test_a_reply_that_gets_too_old_frees_a_claim_of_the_log(tmp_path: Path) -> None:
     server = bench(tmp_path, ("delay_s = 0", "delay_s = 600"))
-    server.run(server.texts(*CROWD))
+    server.run(server.texts(*MANY))
     server.wall_ns += 2 * DAY
     server.monotonic_ns += 2 * DAY
     server.run(ev.Tick())
-    assert claims(server) == (0, LOGGED_LEAST)
+    assert claims(server) == (0, CROWD)
     assert server.rows("SELECT DISTINCT replies, reply_id FROM claim") == [(0, 0)]
 
 
 def test_a_claim_that_is_freed_at_once_is_not_logged(tmp_path: Path) -> None:
     """Two crowds in one turn: one claims, the other one's replies are too old."""
     server = bench(tmp_path, ("delay_s = 0", "delay_s = 600"))
-    server.run(server.texts(*CROWD))
+    server.run(server.texts(*MANY))
     server.wall_ns += 2 * DAY
     server.monotonic_ns += 2 * DAY
     server.run(ev.Tick(), server.texts(*NEXT))
-    assert claims(server) == (0, 2 * LOGGED_LEAST)
+    assert claims(server) == (0, 2 * CROWD)
     freed = server.rows("SELECT replies, count(*) FROM claim GROUP BY 1 ORDER BY 1")
-    assert freed == [(0, LOGGED_LEAST), (1, LOGGED_LEAST)]
+    assert freed == [(0, CROWD), (1, CROWD)]
 
 
 class FailsOnce(sqlite3.Connection):
@@ -145,11 +145,11 @@ def connect(path: str, **how: Any) -> sqlite3.Connection:
 def test_a_commit_that_fails_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     """The log had been moved in that transaction; on the disk it was not."""
     server = bench(tmp_path, connect=connect)
-    assert replies(server, *CROWD) == LOGGED_LEAST
+    assert replies(server, *MANY) == CROWD
     FailsOnce.refuse = True
     with pytest.raises(StoreFailed):
-        server.run(server.texts(CROWD[0]))
+        server.run(server.texts(MANY[0]))
     server.run()  # a turn that knows nothing of it
-    assert claims(server) == (LOGGED_LEAST, 0)
-    assert replies(server, *CROWD) == 0
-    assert claims(server) == (0, LOGGED_LEAST)
+    assert claims(server) == (CROWD, 0)
+    assert replies(server, *MANY) == 0
+    assert claims(server) == (0, CROWD)
