@@ -74,11 +74,7 @@ def decode(frame: bytes) -> Pdu:
         raise FramingError(len(frame)) from None
     if length != len(frame):
         raise FramingError(length)
-    read = _READERS.get(command_id)
-    if read is None:
-        fault = CommandStatus.ESME_RINVCMDID
-        raise PduError(fault, command_id, sequence_number, "command_id", None)
-    return read(frame, status, sequence_number)
+    return _READERS[command_id](frame, status, sequence_number)
 
 
 def encode(pdu: Pdu) -> bytes:

@@ -1,6 +1,12 @@
-"""The functions that read PDUs, made from the schema at import: lenient, and exact about faults."""
+"""The functions that read PDUs, made from the schema at import: lenient, and exact about faults.
 
+Nearly every frame fits the pattern of its kind, and one match takes all its fields. What does not
+fit is read field by field, which shows where it breaks off.
+"""
+
+import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from struct import Struct
 from typing import Any
 
@@ -84,9 +90,69 @@ def _tail(pdu: Pdu, frame: bytes, stop: int) -> Pdu:
     raise _unreadable(pdu, CommandStatus.ESME_RINVOPTPARSTREAM, "tlvs")
 
 
-def _unread(pdu: Pdu, frame: bytes, fault: Exception, read: list[Any]) -> Pdu:
-    """The PDU whose mandatory part broke off; `read` are the items of a list that did."""
-    missing = [field for field in pdu.fields if not hasattr(pdu, field.name)]
+def _one_by_one(pdu: Pdu, frame: bytes) -> Pdu:
+    """Reads a frame that does not fit the pattern of its kind, as far as it goes."""
+    at = 16
+    items: list[Any] = []
+    value: object
+    for place, field in enumerate(pdu.fields):
+        try:
+            if isinstance(field, Octets):
+                value, at = _counted(frame, at)
+            elif isinstance(field, Items):
+                at = _read_items(field, frame, at, items)
+                value = tuple(items)
+            else:
+                value, at = _scalar(field, frame, at)
+        except (ValueError, LookupError) as fault:
+            return _broken_off(pdu, frame, fault, place, items)
+        setattr(pdu, field.name, value)
+    if at != len(frame):
+        pdu.tlvs, at = _read_tlvs(frame, at, len(frame))
+    return pdu if at == len(frame) else _tail(pdu, frame, at)
+
+
+def _scalar(field: CString | Integer, frame: bytes, at: int) -> tuple[str | int, int]:
+    """The string or integer at the position `at`, and the position behind it."""
+    if isinstance(field, CString):
+        stop = frame.index(0, at)
+        return frame[at:stop].decode("latin-1"), stop + 1
+    stop = at + field.size
+    if stop > len(frame):
+        raise IndexError
+    return int.from_bytes(frame[at:stop], "big"), stop
+
+
+def _counted(frame: bytes, at: int) -> tuple[bytes, int]:
+    """The octets behind their number, and the position behind them."""
+    start = at + 1
+    stop = start + frame[at]
+    if stop > len(frame):
+        raise IndexError
+    return frame[start:stop], stop
+
+
+def _read_items(field: Items, frame: bytes, at: int, read: list[Any]) -> int:
+    """Appends the items to `read`; the position behind them. KeyError: a flag that is none."""
+    shapes = {shape.flag: shape for shape in field.shapes}
+    count = frame[at]
+    at += 1
+    for _ in range(count):
+        shape = shapes.get(None)
+        if shape is None:
+            shape = shapes[frame[at]]
+            at += 1
+        values = []
+        for part in shape.fields:
+            value, at = _scalar(part, frame, at)
+            values.append(value)
+        read.append(shape.make(*values))
+    return at
+
+
+def _broken_off(pdu: Pdu, frame: bytes, fault: Exception, place: int, read: list[Any]) -> Pdu:
+    """The PDU whose field number `place` broke off; `read` are the items of a list that did."""
+    missing = pdu.fields[place:]
     for field in missing:
         setattr(pdu, field.name, DEFAULTS[type(field)])
     first = missing[0]
@@ -118,11 +184,38 @@ def _unreadable(pdu: Pdu, status: CommandStatus, field: str) -> PduError:
     return PduError(status, pdu.command_id, pdu.sequence_number, field, pdu)
 
 
-def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
-    """Source of the function that reads a frame; `frame` and `text` are the same octets.
+def _fits_a_pattern(fields: tuple[Field, ...]) -> bool:
+    """Whether all are strings and single octets, but for a counted text at the end."""
+    return all(
+        isinstance(field, CString)
+        or (isinstance(field, Integer) and field.size == 1)
+        or (isinstance(field, Octets) and field is fields[-1])
+        for field in fields
+    )
 
-    Fields are set one by one, so that a frame that breaks off shows where.
+
+def _pattern(fields: tuple[Field, ...]) -> tuple[bytes, list[str], list[str]]:
+    """The octets of these fields as a pattern, the targets of its groups, and what stays empty.
+
+    The octets between two strings are one group, which is unpacked into its targets. A string of
+    one octet is only its NUL.
     """
+    pattern, targets, empty = b"", list[str](), list[str]()
+    for strings, run in groupby(fields, lambda field: isinstance(field, CString)):
+        if strings:
+            for field in run:
+                pattern += rb"([^\0]*+)\0" if field.size > 1 else rb"\0"
+                (targets if field.size > 1 else empty).append(field.name)
+        else:
+            names = ["length" if isinstance(f, Octets) else f"pdu.{f.name}" for f in run]
+            pattern += b"(%b)" % (b"." * len(names))
+            targets.append(f"[{', '.join(names)}]")
+    return pattern, targets, empty
+
+
+def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
+    """Source of the function that reads a frame: by the pattern of its kind, or one by one."""
+    fields = kind.fields
     yield f"def read_{kind.name}(frame, status, sequence_number):"
     yield "    pdu = new(Kind)"
     yield "    pdu.command_status = status"
@@ -130,17 +223,17 @@ def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
     yield "    pdu.body_present = True"
     yield "    pdu.stray_octets = 0"
     yield "    pdu.tlvs = ()"
-    yield "    end = len(frame)"
-    if not kind.fields:
+    if not fields:
         yield "    stop = 16"
+    elif not _fits_a_pattern(fields):
+        yield "    return one_by_one(pdu, frame)"
+        return
     else:
-        yield "    items = []"
-        yield "    text = frame.decode('latin-1')"
-        yield "    find = text.index"
-        yield "    try:"
-        yield from (" " * 8 + line for line in _field_readers(kind.fields))
-        yield "    except (ValueError, LookupError) as fault:"
-        yield "        return unread(pdu, frame, fault, items)"
+        yield from (" " * 4 + line for line in _match_lines(fields))
+    yield "    end = len(frame)"
+    if fields and isinstance(fields[-1], Octets):
+        yield "    if stop > end:"
+        yield "        return one_by_one(pdu, frame)"
     yield "    if stop != end:"
     yield "        pdu.tlvs, stop = read_tlvs(frame, stop, end)"
     yield "        if stop != end:"
@@ -148,87 +241,57 @@ def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
     yield "    return pdu"
 
 
-def _field_readers(fields: tuple[Field, ...]) -> Iterator[str]:
-    """Lines that set every field; the last one leaves `stop` behind the mandatory part."""
-    at = "16"
-    for field in fields:
-        target = f"pdu.{field.name}"
-        if isinstance(field, Octets):
-            yield f"start = {at} + 1"
-            yield f"stop = start + frame[{at}]"
-            yield "if stop > end:"
-            yield "    raise IndexError"
-            yield f"{target} = frame[start:stop]"
-            at = "stop"
-        elif isinstance(field, Items):
-            yield f"count = frame[{at}]"
-            yield f"start = {at} + 1"
-            yield "for _ in range(count):"
-            yield from ("    " + line for line in _item_readers(field))
-            yield f"{target} = tuple(items)"
-            at = "start"
-        else:
-            lines, at = _scalar_reader(field, target, at)
-            yield from lines
-    if at != "stop":
-        yield f"stop = {at}"
-
-
-def _scalar_reader(field: CString | Integer, target: str, at: str) -> tuple[list[str], str]:
-    """Lines that read one string or integer at the position `at`, and the position behind it."""
-    if isinstance(field, CString):
-        lines = [f"start = {at}", "stop = find('\\0', start)", f"{target} = text[start:stop]"]
-        return lines, "stop + 1"
-    base, _, offset = at.partition(" + ")
-    if field.size == 1:
-        lines = [f"{target} = frame[{at}]"]
+def _match_lines(fields: tuple[Field, ...]) -> Iterator[str]:
+    """Lines that set every field and leave `stop` behind the mandatory part."""
+    _, targets, empty = _pattern(fields)
+    yield "found = match(frame, 16)"
+    yield "if found is None:"
+    yield "    return one_by_one(pdu, frame)"
+    if targets:
+        yield f"[{', '.join(targets)}] = found.groups()"
+    for name in targets:
+        if name.isidentifier():
+            yield f"pdu.{name} = {name}.decode('latin-1')"
+    if empty:
+        yield f"{' = '.join(f'pdu.{name}' for name in empty)} = ''"
+    if isinstance(fields[-1], Octets):
+        yield "start = found.end()"
+        yield "stop = start + length"
+        yield f"pdu.{fields[-1].name} = frame[start:stop]"
     else:
-        whole = " | ".join(
-            f"frame[{base} + {int(offset or 0) + n}] << {8 * (field.size - 1 - n)}"
-            for n in range(field.size)
-        )
-        lines = [f"{target} = {whole}"]
-    return lines, f"{base} + {int(offset or 0) + field.size}"
-
-
-def _item_readers(field: Items) -> Iterator[str]:
-    """Lines that append one item found at `start` and move `start` behind it."""
-    for number, shape in enumerate(field.shapes):
-        at, indent = "start", ""
-        if shape.flag is not None:
-            yield f"{'elif' if number else 'if'} frame[start] == {shape.flag}:"
-            at, indent = "start + 1", "    "
-        values = []
-        for part in shape.fields:
-            lines, at = _scalar_reader(part, part.name, at)
-            yield from (indent + line for line in lines)
-            values.append(part.name)
-        yield f"{indent}items.append({shape.make.__name__}({', '.join(values)}))"
-        yield f"{indent}start = {at}"
-    if field.shapes[-1].flag is not None:
-        yield "else:"
-        yield "    raise KeyError"
+        yield "stop = found.end()"
 
 
 def _reader(kind: type[Pdu]) -> Reader:
     names = {
         "new": object.__new__,
         "Kind": kind,
+        "one_by_one": _one_by_one,
         "read_tlvs": _read_tlvs,
         "tail": _tail,
-        "unread": _unread,
-        **_item_names(kind),
     }
+    if _fits_a_pattern(kind.fields):
+        pattern, _, _ = _pattern(kind.fields)
+        names["match"] = re.compile(pattern, re.DOTALL).match
     made: Reader
     made = compiled(f"read_{kind.name}", "\n".join(_reader_lines(kind)) + "\n", names)
     return made
 
 
-def _item_names(kind: type[Pdu]) -> dict[str, object]:
-    shapes = [s for field in kind.fields if isinstance(field, Items) for s in field.shapes]
-    return {shape.make.__name__: shape.make for shape in shapes}
+class Readers(dict[int, Reader]):
+    """For each command_id: (frame, command_status, sequence_number) -> PDU.
+
+    The reader of an unknown command raises PduError.
+    """
+
+    def __missing__(self, command_id: int) -> Reader:
+        def unknown(frame: bytes, status: int, sequence_number: int) -> Pdu:
+            fault = CommandStatus.ESME_RINVCMDID
+            raise PduError(fault, command_id, sequence_number, "command_id", None)
+
+        return unknown
 
 
-def make_readers(kinds: Mapping[int, type[Pdu]]) -> dict[int, Reader]:
-    """For each command_id: (frame, command_status, sequence_number) -> PDU."""
-    return {command_id: _reader(kind) for command_id, kind in kinds.items()}
+def make_readers(kinds: Mapping[int, type[Pdu]]) -> Readers:
+    """A reader for each command_id."""
+    return Readers({command_id: _reader(kind) for command_id, kind in kinds.items()})

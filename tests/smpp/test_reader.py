@@ -5,12 +5,15 @@ import traceback
 from struct import pack
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smpp_server.smpp import schema as s
 from smpp_server.smpp.codec import PduError, decode, encode
 from smpp_server.smpp.constants import CommandStatus as Status
 from smpp_server.smpp.declare import Pdu
 from tests.spec import spec
+from tests.strategies import pdus
 
 SUBMIT_RESP, BIND_RESP = s.SubmitSmResp.command_id, s.BindTransceiverResp.command_id
 THROTTLED = Status.ESME_RTHROTTLED
@@ -111,6 +114,19 @@ def test_strings_are_read_at_any_length_and_in_any_octets() -> None:
     assert isinstance(read, s.DeliverSm)
     assert (read.service_type, read.source_addr) == ("service", "Café" * 10)
     assert (read.validity_period, read.short_message) == ("R", b"x")
+
+
+@spec("3.1", "4.6.1")
+@given(pdus(s.DeliverSm), st.sampled_from(["schedule_delivery_time", "validity_period"]))
+def test_a_string_where_none_belongs_moves_no_other_field(pdu: s.DeliverSm, name: str) -> None:
+    """Such a frame is read field by field: the same values as in one go, and this one beside."""
+    whole = encode(pdu)
+    place = 16 + sum(map(len, (pdu.service_type, pdu.source_addr, pdu.destination_addr))) + 10
+    place += name == "validity_period"
+    read = decode(frame(pdu.command_id, whole[16:place] + b"caf\xe9" + whole[place:], number=3))
+    setattr(pdu, name, "café")
+    pdu.sequence_number = 3
+    assert read == pdu
 
 
 def test_a_fault_inside_generated_code_shows_its_line() -> None:
