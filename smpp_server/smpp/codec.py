@@ -4,6 +4,7 @@ What is read is taken as it comes wherever it can be read without doubt; what is
 Two errors: after `PduError` the stream goes on, after `FramingError` it must be closed.
 """
 
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from struct import error as StructError
 
@@ -18,9 +19,10 @@ MOST_OCTETS = 131072  # a policy: 3.4 sets no limit, but message_payload alone m
 
 _HEADER = Struct(">4I")  # section 3.2: command_length, _id, _status, sequence_number
 _LENGTH = Struct(">I")
+_BEHIND_LENGTH = Struct(">4x3I")
 
 # The schema is named, since importing it is what fills the table of PDUs.
-_READERS = make_readers(schema.PDUS)
+READERS = make_readers(schema.PDUS)
 _WRITERS = make_writers(schema.PDUS)
 
 
@@ -62,6 +64,11 @@ def cut(buffer: bytearray, cap: int = MOST_OCTETS) -> tuple[list[bytes], Framing
     return frames, None
 
 
+def headers(frames: Iterable[bytes]) -> Iterator[tuple[int, int, int]]:
+    """(command_id, command_status, sequence_number) of whole frames, as `READERS` need them."""
+    return map(_BEHIND_LENGTH.unpack_from, frames)
+
+
 def decode(frame: bytes) -> Pdu:
     """The PDU in one whole frame.
 
@@ -74,7 +81,7 @@ def decode(frame: bytes) -> Pdu:
         raise FramingError(len(frame)) from None
     if length != len(frame):
         raise FramingError(length)
-    return _READERS[command_id](frame, status, sequence_number)
+    return READERS[command_id](frame, status, sequence_number)
 
 
 def encode(pdu: Pdu) -> bytes:

@@ -8,8 +8,8 @@ carries a message is answered only by `answer` or `respond`, when its owner has 
 from collections.abc import Sequence
 
 from smpp_server.smpp import schema as s
-from smpp_server.smpp.answers import HEADER, acknowledgements, bare, name_of, refusal
-from smpp_server.smpp.codec import PduError, cut, decode, encode
+from smpp_server.smpp.answers import acknowledgements, bare, name_of, refusal
+from smpp_server.smpp.codec import READERS, PduError, cut, encode, headers
 from smpp_server.smpp.constants import RESPONSE_BIT as RESPONSE
 from smpp_server.smpp.constants import CommandStatus
 from smpp_server.smpp.happenings import (
@@ -45,6 +45,9 @@ _GENERIC_NACK = s.GenericNack.command_id
 
 _OWN_BUSINESS = frozenset(BINDS) | {_UNBIND, _ENQUIRE_LINK}  # never passed through as messages
 _BIND_RESPONSES = frozenset(command_id | RESPONSE for command_id in BINDS)
+
+_CLOSED = State.CLOSED  # an Enum looks its members up slowly
+_new_tuple = tuple.__new__  # of a NamedTuple, without the function in Python that its class has
 
 
 class Session:
@@ -93,7 +96,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether the session has ended: nothing comes in or goes out any more."""
-        return self.state is State.CLOSED
+        return self.state is _CLOSED
 
     @property
     def free(self) -> int:
@@ -257,26 +260,26 @@ class Session:
             self._end(Unbound(answered=False), events)
         elif due.over is not None:
             self._end(Lost(due.over), events)
-        elif due.expired:
+        elif due.expired and self._peer_left:
             self._leave_if_done(events)
         return events
 
     def _take(self, frames: Sequence[bytes], now: int, events: list[Event]) -> None:
         """The events of whole frames, until the session ends."""
-        for frame in frames:
+        for (command_id, status, number), frame in zip(headers(frames), frames, strict=True):
             try:
-                pdu = decode(frame)
+                pdu = READERS[command_id](frame, status, number)
             except PduError as error:
-                self._malformed(error, frame, now, events)
+                self._malformed(error, now, events)
             else:
-                command_id = pdu.command_id
                 if command_id in self._passes:
-                    events.append(Received(pdu))
-                elif command_id & RESPONSE:
+                    events.append(_new_tuple(Received, (pdu,)))
+                    continue
+                if command_id & RESPONSE:
                     self._response(pdu, now, events)
                 else:
                     self._request(pdu, now, events)
-            if self.closed:
+            if self.state is _CLOSED:
                 return
 
     def _response(self, pdu: s.Pdu, now: int, events: list[Event]) -> None:
@@ -285,8 +288,9 @@ class Session:
         token = self._window.settle(number, command_id)
         if token is not None:
             self._timers.answered(number)
-            events.append(Answered(token, pdu))
-            self._leave_if_done(events)
+            events.append(_new_tuple(Answered, (token, pdu)))
+            if self._peer_left:
+                self._leave_if_done(events)
         elif command_id == _ENQUIRE_LINK | RESPONSE:
             pass  # that it came is all it says, whatever its status (Q35)
         elif command_id == _GENERIC_NACK and number == self._enquiry:
@@ -355,16 +359,15 @@ class Session:
 
     def _leave_if_done(self, events: list[Event]) -> None:
         """After the peer's unbind alone: the session ends with the last response."""
-        if self._peer_left and self._unbind < 0 and not self._window:
+        if self._unbind < 0 and not self._window:
             self._end(Unbound(), events)
 
-    def _malformed(self, error: PduError, frame: bytes, now: int, events: list[Event]) -> None:
+    def _malformed(self, error: PduError, now: int, events: list[Event]) -> None:
         """Framing is intact: answer and go on. A response counts by its status alone (Q10)."""
-        _, command_id, _, number = HEADER.unpack_from(frame)
-        if command_id & RESPONSE and error.partial is not None:  # None: nobody knows its type
+        if error.command_id & RESPONSE and error.partial is not None:  # None: nobody knows its type
             self._response(error.partial, now, events)
         else:
-            self._out += refusal(command_id, error.command_status, number)
+            self._out += refusal(error.command_id, error.command_status, error.sequence_number)
             events.append(Malformed(error))
 
     def _enter(self, state: State) -> None:
@@ -375,7 +378,7 @@ class Session:
         if state is not State.UNBINDING:  # the peer may not know yet: what it may send stays
             self._passes = requests(self.role.peer, state) - _OWN_BUSINESS
             self._answerable = self._passes - UNANSWERED
-        if state is State.CLOSED:
+        if state is _CLOSED:
             self._timers.stop()
             self._buffer.clear()
 
