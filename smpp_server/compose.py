@@ -10,6 +10,7 @@ from smpp_server.smpp.codec import encode
 from smpp_server.smpp.schema import SubmitSm, Tlv
 from smpp_server.smpp.text import encode as encode_text
 
+_SUBMIT_SM = SubmitSm.command_id
 _HEADER = Struct(">4I")
 _REFERENCE = Struct(">3H")  # tag, length, value
 _USER_MESSAGE_REFERENCE = 0x0204  # SMPP 3.4 section 5.3.2.17
@@ -18,24 +19,19 @@ _SHORT_MOST = 254
 _INTERNATIONAL = 1
 _E164 = 1
 
+_new_tuple = tuple.__new__  # of a NamedTuple, without the function in Python that its class has
+
 
 class Prepared(NamedTuple):
-    """One submit_sm in which only the destination and the sequence number are open."""
+    """One submit_sm in which only the sequence number is open."""
 
-    head: bytes
-    digits: bytes
-    tail: bytes  # with its user_message_reference where the link sends one
-
-    @property
-    def command_id(self) -> int:
-        """submit_sm."""
-        return SubmitSm.command_id
+    command_id: int
+    body: bytes
 
     def encode(self, sequence_number: int) -> bytes:
         """The same octets as `codec.encode` of the whole PDU (SMPP 3.4 section 4.4.1)."""
-        length = 16 + len(self.head) + len(self.digits) + len(self.tail)
-        header = _HEADER.pack(length, 0x00000004, 0, sequence_number)
-        return b"".join((header, self.head, self.digits, self.tail))
+        body = self.body
+        return _HEADER.pack(16 + len(body), self.command_id, 0, sequence_number) + body
 
 
 class Composer:
@@ -55,7 +51,8 @@ class Composer:
         head, tail, referenced = form
         if referenced:
             tail += _REFERENCE.pack(_USER_MESSAGE_REFERENCE, 2, submit.reply_id & 0xFFFF)
-        return Prepared(head, submit.msisdn.encode("ascii"), tail)
+        body = head + submit.msisdn.encode("ascii") + tail
+        return _new_tuple(Prepared, (_SUBMIT_SM, body))
 
     def _prepare(self, link_name: str, number: str, text_id: str) -> tuple[bytes, bytes, bool]:
         pdu = self.pdu(link_name, number, text_id, "")
