@@ -78,9 +78,12 @@ def _tlvs_only(pdu: Pdu, frame: bytes) -> bool:
     return True
 
 
-def _tail(pdu: Pdu, frame: bytes, stop: int) -> Pdu:
-    """The PDU whose optional part ends at `stop`, before its frame does."""
+def _optional(pdu: Pdu, frame: bytes, start: int) -> Pdu:
+    """The PDU with its optional part, which begins at `start`."""
+    pdu.tlvs, stop = _read_tlvs(frame, start, len(frame))
     left = len(frame) - stop
+    if not left:
+        return pdu
     failed_response = pdu.command_id & RESPONSE_BIT and pdu.command_status
     if failed_response and pdu.fields and _tlvs_only(pdu, frame):
         return pdu
@@ -107,9 +110,7 @@ def _one_by_one(pdu: Pdu, frame: bytes) -> Pdu:
         except (ValueError, LookupError) as fault:
             return _broken_off(pdu, frame, fault, place, items)
         setattr(pdu, field.name, value)
-    if at != len(frame):
-        pdu.tlvs, at = _read_tlvs(frame, at, len(frame))
-    return pdu if at == len(frame) else _tail(pdu, frame, at)
+    return _optional(pdu, frame, at)
 
 
 def _scalar(field: CString | Integer, frame: bytes, at: int) -> tuple[str | int, int]:
@@ -215,7 +216,6 @@ def _pattern(fields: tuple[Field, ...]) -> tuple[bytes, list[str], list[str]]:
 
 def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
     """Source of the function that reads a frame: by the pattern of its kind, or one by one."""
-    fields = kind.fields
     yield f"def read_{kind.name}(frame, status, sequence_number):"
     yield "    pdu = new(Kind)"
     yield "    pdu.command_status = status"
@@ -223,32 +223,35 @@ def _reader_lines(kind: type[Pdu]) -> Iterator[str]:
     yield "    pdu.body_present = True"
     yield "    pdu.stray_octets = 0"
     yield "    pdu.tlvs = ()"
-    if not fields:
-        yield "    stop = 16"
-    elif not _fits_a_pattern(fields):
-        yield "    return one_by_one(pdu, frame)"
-        return
+    if not kind.fields:
+        lines = _ending_lines("16")
+    elif not _fits_a_pattern(kind.fields):
+        lines = iter(["return one_by_one(pdu, frame)"])
+    elif len(kind.fields) == 1 and isinstance(kind.fields[0], CString):
+        lines = _lone_string_lines(kind.fields[0].name)
     else:
-        yield from (" " * 4 + line for line in _match_lines(fields))
-    yield "    end = len(frame)"
-    if fields and isinstance(fields[-1], Octets):
-        yield "    if stop > end:"
-        yield "        return one_by_one(pdu, frame)"
-    yield "    if stop != end:"
-    yield "        pdu.tlvs, stop = read_tlvs(frame, stop, end)"
-    yield "        if stop != end:"
-    yield "            return tail(pdu, frame, stop)"
-    yield "    return pdu"
+        lines = _match_lines(kind.fields)
+    yield from (" " * 4 + line for line in lines)
+
+
+def _lone_string_lines(name: str) -> Iterator[str]:
+    """Lines that read a body that is one string: nearly every response."""
+    yield f"{name}, nul, rest = frame[16:].partition(b'\\0')"
+    yield "if not nul:"
+    yield "    return one_by_one(pdu, frame)"
+    yield f"pdu.{name} = {name}.decode('latin-1')"
+    yield "if rest:"
+    yield "    return optional(pdu, frame, len(frame) - len(rest))"
+    yield "return pdu"
 
 
 def _match_lines(fields: tuple[Field, ...]) -> Iterator[str]:
-    """Lines that set every field and leave `stop` behind the mandatory part."""
+    """Lines that read a body which fits the pattern of its fields."""
     _, targets, empty = _pattern(fields)
     yield "found = match(frame, 16)"
     yield "if found is None:"
     yield "    return one_by_one(pdu, frame)"
-    if targets:
-        yield f"[{', '.join(targets)}] = found.groups()"
+    yield f"[{', '.join(targets)}] = found.groups()"
     for name in targets:
         if name.isidentifier():
             yield f"pdu.{name} = {name}.decode('latin-1')"
@@ -257,9 +260,19 @@ def _match_lines(fields: tuple[Field, ...]) -> Iterator[str]:
     if isinstance(fields[-1], Octets):
         yield "start = found.end()"
         yield "stop = start + length"
+        yield "if stop > len(frame):"
+        yield "    return one_by_one(pdu, frame)"
         yield f"pdu.{fields[-1].name} = frame[start:stop]"
+        yield from _ending_lines("stop")
     else:
-        yield "stop = found.end()"
+        yield from _ending_lines("found.end()")
+
+
+def _ending_lines(stop: str) -> Iterator[str]:
+    """Lines that return the PDU whose mandatory part ends at `stop`."""
+    yield f"if {stop} != len(frame):"
+    yield f"    return optional(pdu, frame, {stop})"
+    yield "return pdu"
 
 
 def _reader(kind: type[Pdu]) -> Reader:
@@ -267,8 +280,7 @@ def _reader(kind: type[Pdu]) -> Reader:
         "new": object.__new__,
         "Kind": kind,
         "one_by_one": _one_by_one,
-        "read_tlvs": _read_tlvs,
-        "tail": _tail,
+        "optional": _optional,
     }
     if _fits_a_pattern(kind.fields):
         pattern, _, _ = _pattern(kind.fields)
