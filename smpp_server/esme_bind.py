@@ -124,8 +124,9 @@ class Bind(TwistedProtocol):
         self.flush()
 
     def _happened(self, events: Sequence[hp.Event], octets: int) -> None:
-        messages = [event for event in events if type(event) in _MESSAGES]
-        if len(messages) < len(events):
+        messages = events
+        if not _MESSAGES.issuperset(map(type, events)):
+            messages = [event for event in events if type(event) in _MESSAGES]
             for event in events:
                 if type(event) not in _MESSAGES:
                     self._housekeeping(event)
