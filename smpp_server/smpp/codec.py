@@ -47,10 +47,12 @@ def cut(buffer: bytearray, cap: int = MOST_OCTETS) -> tuple[list[bytes], Framing
     before it; nothing can be read behind it.
     """
     frames: list[bytes] = []
+    unpack, append = _LENGTH.unpack_from, frames.append
     start, end = 0, len(buffer)
+    last = end - 4
     data = b""
-    while end - start >= 4:
-        (length,) = _LENGTH.unpack_from(buffer, start)
+    while start <= last:
+        (length,) = unpack(buffer, start)
         if not 16 <= length <= cap:
             del buffer[:start]
             return frames, FramingError(length)
@@ -58,7 +60,7 @@ def cut(buffer: bytearray, cap: int = MOST_OCTETS) -> tuple[list[bytes], Framing
         if stop > end:
             break
         data = data or bytes(buffer)  # once, and not for every read of a frame that grows
-        frames.append(data[start:stop])
+        append(data[start:stop])
         start = stop
     del buffer[:start]
     return frames, None
