@@ -6,7 +6,7 @@ from routing.breaker import Attack, Breaker, Step
 from routing.budget import ALLOWANCE, Debit, Override, Purse, share
 from routing.fates import slid
 from routing.guards import Guards
-from routing.ledger import Posted, write_row
+from routing.ledger import Terms, write_postings
 from routing.prices import Prices
 from routing.rate_card import Rate, RateCard
 from routing.records import (
@@ -95,7 +95,7 @@ class Draft:
 
     def _begin(self) -> None:
         """What this turn adds up, still empty."""
-        self.entries: list[Posted] = []
+        self.postings: dict[Terms, list[int]] = {}  # → ids of the replies that have it
         self.fresh: dict[Lane, list[Reply]] = {}
         self.fresh_of: dict[bytes, list[Reply]] | None = None  # opt-out pseudonym → fresh replies
         self.stopped_of: dict[bytes, list[Reply]] | None = None  # claim → `known.stopped`
@@ -167,10 +167,11 @@ class Draft:
         currency: str = "",
     ) -> None:
         """One line of this turn's journal row; with a currency, what the carrier bills too."""
-        if currency:
-            self.entries.append((reply_id, kind, nanos, rate_version, billed_nanos, currency))
-        else:
-            self.entries.append((reply_id, kind, nanos, rate_version))
+        self.posted_to((kind, nanos, rate_version, billed_nanos, currency)).append(reply_id)
+
+    def posted_to(self, terms: Terms) -> list[int]:
+        """Replies that have this posting in this turn; the caller adds at least one."""
+        return self.postings.setdefault(terms, [])
 
     def count(self, what: str, by: int = 1) -> None:
         """One more of `what`, for status and metrics."""
@@ -315,12 +316,12 @@ class Draft:
             changes.breaker = self.breaker.kept()
             changes.attack = self._attack(self.breaker)
         changes.counters.update(self.shares.taken())
-        if self.entries:
-            changes.journal, changes.balances = write_row(
+        if self.postings:
+            changes.journal, changes.balances = write_postings(
                 self.known.journal_digest,
                 self.known.journal_seq + 1,
                 self.now.wall_ns,
-                self.entries,
+                self.postings,
             )
         changes.balances |= self.purse.changes()
         changes.holds = self.holds if self.holds != self.known.holds else None

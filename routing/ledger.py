@@ -2,6 +2,10 @@
 
 One turn writes at most one row: its totals per kind and the sorted list of its postings. The list
 names replies by id only; it outlives them. Any row that was changed breaks the chain after it.
+
+Most replies of a turn cost the same and have ids that follow each other: what is posted alike for
+such a run is written once, as "first-last kind nanos version", with the amount of each. Whoever
+reads a row sees single postings.
 """
 
 import hashlib
@@ -40,6 +44,9 @@ class Entry(NamedTuple):
 Posted = tuple[int, str, int, int] | tuple[int, str, int, int, int, str]
 """An Entry before it is one: with four values it is in the currency of the books."""
 
+Terms = tuple[str, int, int, int, str]
+"""An Entry without its reply: kind, nano-units, rate version, what is billed, in which currency."""
+
 
 class JournalRow(NamedTuple):
     """One turn's postings as they are stored."""
@@ -47,11 +54,13 @@ class JournalRow(NamedTuple):
     seq: int
     at_ns: int
     totals: str  # "reserve 99000000 settle 0 ...", kinds in the order of KINDS, zero ones left out
-    entries: str  # "id kind nanos version" joined by ";"; in another currency " billed USD" more
+    entries: str  # "id kind nanos version" joined by ";"; in another currency " billed USD" more;
+    # "first-last" for the id where replies that follow each other have the same posting
     digest: bytes  # SHA-256 over the previous digest, seq, time, totals and entries
 
 
 GENESIS = bytes(32)
+MOST_IN_RUNS = 1_000_000  # postings of one row; no turn makes so many
 
 
 class LedgerError(Exception):
@@ -67,17 +76,54 @@ def write_row(
     previous: bytes, seq: int, at_ns: int, entries: Iterable[Posted]
 ) -> tuple[JournalRow, dict[str, int]]:
     """The row that follows `previous`, and by how much each account changes."""
-    ordered = sorted(entries)
-    sums = _sums(ordered)
-    totals = _totals(sums)
-    listed = ";".join([f"{e[0]} {e[1]} {e[2]} {e[3]}{_tail(e)}" for e in ordered])
-    row = JournalRow(seq, at_ns, totals, listed, _digest(previous, seq, at_ns, totals, listed))
+    postings: dict[Terms, list[int]] = {}
+    for reply_id, kind, nanos, version, *billed in entries:
+        amount, currency = billed if billed and billed[1] else (0, "")
+        terms = (kind, nanos, version, amount, currency)
+        postings.setdefault(terms, []).append(reply_id)  # type: ignore[arg-type]
+    return write_postings(previous, seq, at_ns, postings)
+
+
+def write_postings(
+    previous: bytes, seq: int, at_ns: int, postings: Mapping[Terms, list[int]]
+) -> tuple[JournalRow, dict[str, int]]:
+    """The same from the ids of the replies that have each posting, at least one for each.
+
+    However postings came in, the row is the same: an export can be turned into it again.
+    """
+    sums: dict[str, int] = {}
+    listed: list[tuple[int, str, int, int, int, str, int]] = []
+    for terms, ids in postings.items():
+        kind, nanos, *_ = terms
+        sums[kind] = sums.get(kind, 0) + nanos * len(ids)
+        listed += [(first, *terms, last) for first, last in _runs(ids)]
+    listed.sort()
+    totals, entries = _totals(sums), ";".join([_item(*item) for item in listed])
+    row = JournalRow(seq, at_ns, totals, entries, _digest(previous, seq, at_ns, totals, entries))
     return row, account_changes(sums)
 
 
-def _tail(entry: Posted) -> str:
-    """What the carrier bills, when that is in its own currency."""
-    return "" if len(entry) == 4 or not entry[5] else f" {entry[4]} {entry[5]}"
+def _runs(ids: Iterable[int]) -> list[tuple[int, int]]:
+    """(first, last) of ids that follow each other. 0, which is no reply, is always by itself."""
+    ordered = sorted(ids)
+    first = last = ordered[0]
+    if first and ordered == [*range(first, first + len(ordered))]:  # by far the most
+        return [(first, ordered[-1])]
+    found: list[tuple[int, int]] = []
+    for reply_id in ordered[1:]:
+        if reply_id != last + 1 or not last:
+            found.append((first, last))
+            first = reply_id
+        last = reply_id
+    return [*found, (first, last)]
+
+
+def _item(
+    first: int, kind: str, nanos: int, version: int, billed: int, currency: str, last: int
+) -> str:
+    """One item of a row's list."""
+    ids = f"{first}-{last}" if last > first else f"{first}"
+    return f"{ids} {kind} {nanos} {version}" + (f" {billed} {currency}" if currency else "")
 
 
 def _sums(entries: Iterable[Posted]) -> dict[str, int]:
@@ -106,18 +152,28 @@ def read_entries(entries: str) -> list[Entry]:
     read: list[Entry] = []
     if not entries:
         return read
+    in_runs = 0
     for item in entries.split(";"):
         try:
-            reply_id, kind, nanos, version, *billed = item.split(" ")
-            entry = Entry(int(reply_id), kind, int(nanos), int(version))
+            ids, kind, nanos, version, *billed = item.split(" ")
+            first, dash, last = ids.partition("-")
+            entry = Entry(int(first), kind, int(nanos), int(version))
             if billed:
                 amount, currency = billed
                 entry = entry._replace(billed_nanos=int(amount), currency=currency)
-            read.append(entry)
+            until = int(last) if dash else entry.reply_id
         except ValueError:
             raise LedgerError("a posting has not the form: id kind nanos version") from None
         if kind not in EFFECT:
             raise LedgerError(f"a posting is of the unknown kind {kind!r}")
+        read.append(entry)
+        if dash:
+            in_runs += until - entry.reply_id + 1
+            if not 0 < entry.reply_id < until or in_runs > MOST_IN_RUNS:
+                raise LedgerError("a posting is of replies that no turn posts together")
+            read += [Entry(more, *entry[1:]) for more in range(entry.reply_id + 1, until + 1)]
+    if in_runs:
+        read.sort()
     return read
 
 

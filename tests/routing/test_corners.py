@@ -219,7 +219,7 @@ def test_not_billed_after_all_gives_the_money_back() -> None:
     """The CDR does not bill what was assumed sent: a correction, and the budgets have it again."""
     draft = drafted(World(budget_day="1.00"))
     settle.apply(draft, stored(ReplyState.ASSUMED_SENT), ReplyEvent.NOT_BILLED)
-    assert draft.entries == [(1, "correction", 5, 3)] and draft.purse.changes() == {
+    assert draft.postings == {("correction", 5, 3, 0, ""): [1]} and draft.purse.changes() == {
         "day/2026-11-24": -5
     }
 
@@ -241,7 +241,7 @@ def test_a_carrier_that_is_no_longer_configured_bills_all(
     """Nothing is taken to be given back; what was perhaps released is posted again."""
     draft = drafted(World())
     settle.apply(draft, stored(state)._replace(carrier="gone"), event)
-    assert [entry[1] for entry in draft.entries] == posted
+    assert [terms[0] for terms in draft.postings] == posted
 
 
 def test_a_receipt_of_a_carrier_that_is_gone_costs_nothing_more() -> None:
@@ -255,11 +255,11 @@ def test_delivered_after_all_is_posted_again() -> None:
     """A receipt against the books: what was released is reserved and settled, with an alarm."""
     draft = drafted(World())
     settle.apply(draft, stored(ReplyState.REFUSED), ReplyEvent.DELIVERED)
-    assert [entry[1] for entry in draft.entries] == ["reserve", "settle"]
+    assert [terms[0] for terms in draft.postings] == ["reserve", "settle"]
     assert ("ledger", "acme") in draft.alarms
     billed = drafted(World(billed=["acme"]))
     settle.apply(billed, stored(ReplyState.REFUSED), ReplyEvent.DELIVERED)
-    assert billed.entries == []  # the refusal was settled when it came
+    assert not billed.postings  # the refusal was settled when it came
 
 
 def test_a_contact_for_nobody_costs_nothing() -> None:

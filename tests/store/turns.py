@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from routing.ledger import JournalRow, balances, verify
+from routing.ledger import JournalRow, balances, read_entries, verify
 from routing.records import LinkFact
 from smpp_server import events as ev
 from smpp_server.app import calendar
@@ -136,13 +136,14 @@ class Bench:
         assert open_nanos[0][0] == stored.get("reserved", 0)
         waiting = self.rows("SELECT value FROM state WHERE key = 'waiting'")
         assert waiting == self.rows("SELECT count(*) FROM reply WHERE state = 0")
-        for journal, nanos in self._closed():
-            assert nanos, f"journal row {journal} closed nothing"
+        for journal, reply, entries in self._closed():
+            named = {entry.reply_id for entry in read_entries(entries)}
+            assert reply in named, f"journal row {journal} closed nothing"
 
-    def _closed(self) -> Iterator[tuple[int, int]]:
+    def _closed(self) -> Iterator[tuple[int, int, str]]:
         """Journal rows that replies name as the ones that reserved or closed their money."""
         yield from self.rows(
-            "SELECT seq, instr(';' || entries, ';' || reply.id || ' ') FROM reply JOIN journal"
+            "SELECT seq, reply.id, entries FROM reply JOIN journal"
             " ON seq IN (reserve_journal, close_journal)"
         )
 
