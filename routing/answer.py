@@ -1,7 +1,13 @@
 """Who gets a reply: contacts against opt-outs, claims, opened countries and prices."""
 
+from collections import Counter
+from collections.abc import Mapping
+from operator import attrgetter
+
+from routing.called import Called, Calls
 from routing.draft import Draft
-from routing.records import Campaign, Contact, OurNumber, Reply, ReplyKind, SenderKeys, Silence
+from routing.prices import Offer
+from routing.records import Campaign, Contact, Reply, ReplyKind, SenderKeys, Silence
 from routing.standing import Claim, ClaimKey, claim_scope
 
 CONTACTS_COUNTED = 3  # in one period; more of them need no more writing
@@ -11,23 +17,23 @@ SPREAD_STEPS = 1 << 32
 
 def answer(draft: Draft, contacts: list[Contact]) -> None:
     """Decide every contact of the batch in its order, and book the inbound texts."""
-    texts: dict[str, int] = {}  # name of our number → texts to it that we take
+    texts = Counter(map(attrgetter("number"), contacts))  # texts to each of ours that we take
     first_id = draft.next_id
+    calls = Calls(draft)
     for contact in contacts:
-        silence = _consider(draft, contact)
+        silence = _consider(draft, calls, contact)
         if silence is not None:
             draft.count(f"silent: {silence.value}")
             if silence is Silence.FULL:
                 draft.changes.effects.full.append(contact.ack)
-                continue
-        texts[contact.number] = texts.get(contact.number, 0) + 1
-    _book_inbound(draft, texts)
+                texts[contact.number] -= 1
+    _book_inbound(draft, +texts)
     if contacts:
         draft.count("contacts", len(contacts))
         draft.count("replies", draft.next_id - first_id)
 
 
-def _book_inbound(draft: Draft, texts: dict[str, int]) -> None:
+def _book_inbound(draft: Draft, texts: Mapping[str, int]) -> None:
     """What reached us is billed, in one posting a currency."""
     inbound = 0
     foreign: dict[str, list[int]] = {}  # currency → [nano-units of the books, and of its own]
@@ -49,54 +55,79 @@ def _book_inbound(draft: Draft, texts: dict[str, int]) -> None:
         draft.post(0, "inbound", inbound)
 
 
-def _consider(draft: Draft, contact: Contact) -> Silence | None:
+def _consider(draft: Draft, calls: Calls, contact: Contact) -> Silence | None:
     """None when a reply was made, else why there is none."""
-    if contact.silence is not None:
-        return contact.silence
-    keys = contact.keys
+    _, name, sender, country, keys, silence, stop, part, mccmnc = contact
+    if silence is not None:
+        return silence
     assert keys is not None, "a contact without a silence has keys"
     if keys.optout in draft.known.optouts or keys.optout in draft.opted_out:
-        if contact.stop:
+        if stop:
             draft.changes.optouts.append(keys.optout)  # one made by hand is their own from now on
         return Silence.OPTED_OUT
-    number = draft.rules.numbers[contact.number]
-    if contact.stop:
-        return _stop(draft, contact, keys, number)
-    campaign = draft.rules.campaigns[number.campaign]
-    if contact.country not in campaign.countries:
+    called = calls[name, country]
+    if stop:
+        return _stop(draft, contact, keys, called)
+    if not called.opened:
         return Silence.COUNTRY_CLOSED
-    if not priced(draft, number, contact):
+    text_id, digits = called.text_id, sender[: called.reach]
+    offer = called.offers[digits, mccmnc, text_id]
+    if offer is None:
         return Silence.NO_RATE
-    found = draft.claim(keys.claims, campaign.name)
-    claim = _current(found[1], campaign.claim_ns, draft) if found else None
-    # One who texts a thousand times counts three times; of a long text the first part counts.
-    counted = int(contact.part == 1 and (claim is None or claim.contacts < CONTACTS_COUNTED))
-    one_only = campaign.max_replies == 1
-    if claim is not None:
-        claim = _rhythm(draft, claim)
-        silence = _had_enough(draft, claim, campaign)
+    found, claim, before = draft.claim(keys.claims, called.campaign.name), None, False
+    if found is not None:
+        claim, silence = _again(draft, contact, keys, called, found)
         if silence is not None:
-            claim = claim._replace(contacts=min(claim.contacts + 1, CONTACTS_COUNTED))
-            if found != ((keys.claims[0], campaign.name), claim):
-                _write_claim(draft, found, keys, campaign.name, claim)
-            if draft.breaker is not None and contact.part == 1:
-                draft.breaker.repeated()
-            if counted:
-                draft.guards.admit(contact, one_only, 1, 0, 0)
             return silence
+        before = found[1].replies > 0
+        if claim is not None:
+            text_id = called.number.text_id(claim.replies)
+            offer = called.offers[digits, mccmnc, text_id]
+            assert offer is not None, "a price does not depend on the text"
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
-    text_id = number.text_id(claim.replies) if claim else number.text_ids[0]
-    segments, nanos = _cost(draft, text_id)
-    breaker, before = draft.breaker, found is not None and found[1].replies > 0
-    silence = breaker.refuses(contact, before) if breaker is not None and breaker.step else None
-    limit = None if silence else draft.guards.admit(contact, one_only, counted, segments, nanos)
-    if breaker is not None:
-        breaker.asked(contact, nanos, before, limit is not None)
-    silence = silence or limit
+    breaker = draft.breaker
+    if breaker is not None and breaker.step:
+        silence = breaker.refuses(contact, before)
+    limit = None
     if silence is None:
-        _answer(draft, contact, keys, number, text_id, found, claim)
+        # One who texts a thousand times counts three times; of a long text the first part counts.
+        counted = part == 1 and (claim is None or claim.contacts < CONTACTS_COUNTED)
+        limit = silence = called.gate.admit(keys, counted, offer.segments, offer.nanos)
+    if breaker is not None:
+        breaker.asked(contact, offer.nanos, before, limit is not None)
+    if silence is None:
+        due_ns = called.due_ns
+        if called.campaign.spread_ns:
+            due_ns = _spread(draft, called.campaign, keys, due_ns)
+        scope = called.campaign.name
+        _promise(
+            draft, contact, called, ReplyKind.REPLY, text_id, offer, due_ns, scope, found, claim
+        )
     return silence
+
+
+def _again(
+    draft: Draft, contact: Contact, keys: SenderKeys, called: Called, found: tuple[ClaimKey, Claim]
+) -> tuple[Claim | None, Silence | None]:
+    """The claim of a sender we know, if its period still runs; and why they get no more in it."""
+    campaign = called.campaign
+    claim = _current(found[1], campaign.claim_ns, draft)
+    if claim is None:
+        return None, None
+    claim = _rhythm(draft, claim)
+    silence = _had_enough(draft, claim, campaign)
+    if silence is None:
+        return claim, None
+    counted = claim._replace(contacts=min(claim.contacts + 1, CONTACTS_COUNTED))
+    if found != ((keys.claims[0], campaign.name), counted):
+        _write_claim(draft, found, keys, campaign.name, counted)
+    if contact.part == 1:
+        if draft.breaker is not None:
+            draft.breaker.repeated()
+        if claim.contacts < CONTACTS_COUNTED:
+            called.gate.admit(keys, 1, 0, 0)
+    return claim, silence
 
 
 def _rhythm(draft: Draft, claim: Claim) -> Claim:
@@ -118,57 +149,65 @@ def _had_enough(draft: Draft, claim: Claim, campaign: Campaign) -> Silence | Non
     return None
 
 
-def _cost(draft: Draft, text_id: str) -> tuple[int, int]:
-    """Segments of a text, and what it costs us for whom `priced` was last asked about."""
-    carrier, rate = draft.quoted
-    assert rate is not None, "who has no price is not answered"
-    asked = (carrier, rate.nanos_per_segment, text_id)
-    if draft.last_cost[0] != asked:  # most of a batch ask the same
-        segments = draft.rules.texts[text_id].segments
-        nanos = draft.cost(carrier, segments * rate.nanos_per_segment).nanos
-        draft.last_cost = (asked, segments, nanos)
-    return draft.last_cost[1:]
+def _spread(draft: Draft, campaign: Campaign, keys: SenderKeys, due_ns: int) -> int:
+    """The due time, earlier or later by the sender's pseudonym."""
+    offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
+    spread_ns = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
+    return max(draft.now.wall_ns, due_ns + spread_ns)
 
 
-def _answer(
+def _promise(
     draft: Draft,
     contact: Contact,
-    keys: SenderKeys,
-    number: OurNumber,
+    called: Called,
+    kind: ReplyKind,
     text_id: str,
+    offer: Offer,
+    due_ns: int,
+    scope: str,
     found: tuple[ClaimKey, Claim] | None,
     claim: Claim | None,
 ) -> None:
-    """Promise a reply and claim the sender."""
-    campaign = draft.rules.campaigns[number.campaign]
-    now = draft.now.wall_ns
-    due = now + campaign.delay_ns
-    if draft.breaker is not None and draft.breaker.step:
-        due += draft.breaker.slower_ns()
-    if campaign.spread_ns:
-        offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
-        spread = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
-        due = max(now, due + spread)
-    reply_id = _new_reply(draft, contact, keys, number, ReplyKind.REPLY, text_id, due)
+    """Promise a reply and claim the sender; `claim` is what they have had in a period that runs."""
+    _, name, sender, country, keys, _, _, _, mccmnc = contact
+    assert keys is not None, "who is answered has keys"
+    optout, claims, prefix = keys
+    now, epoch = draft.now.wall_ns, draft.known.epoch
+    reply_id = draft.next_id
+    draft.next_id = reply_id + 1
+    draft.waiting += 1
+    draft.offers[reply_id] = offer
+    reply = Reply(
+        reply_id,
+        called.campaign.name,
+        name,
+        kind,
+        text_id,
+        offer.segments,
+        country,
+        claims[0],
+        epoch,
+        prefix,
+        now,
+        due_ns,
+        0,
+        sender,
+        optout,
+        mccmnc,
+    )
+    called.fresh.append(reply)
+    if draft.fresh_of is not None:
+        draft.fresh_of.setdefault(optout, []).append(reply)
     if claim is None:
-        new = Claim(draft.known.epoch, 1, now, 1, reply_id)
+        new = Claim(epoch, 1, now, 1, reply_id)
     else:
         new = claim._replace(
             contacts=claim.contacts + 1, replies=claim.replies + 1, reply_id=reply_id
         )
-    _write_claim(draft, found, keys, campaign.name, new)
-
-
-def priced(draft: Draft, number: OurNumber, contact: Contact) -> bool:
-    """Does any link of `number` have a price for this sender?"""
-    links, now = draft.rules.links, draft.now.wall_ns
-    for link in number.links:
-        carrier = links[link].carrier
-        rate = draft.rates[carrier].price(contact.sender, contact.country, now, contact.mccmnc)
-        if rate is not None:
-            draft.quoted = (carrier, rate)
-            return True
-    return False
+    if found is None:
+        draft.claims[claims[0], scope] = new
+    else:
+        _write_claim(draft, found, keys, scope, new)
 
 
 def _current(claim: Claim | None, period_ns: int, draft: Draft) -> Claim | None:
@@ -199,28 +238,26 @@ def _write_claim(
     draft.claims[key] = claim if claim.epoch == epoch else claim._replace(epoch=epoch)
 
 
-def _stop(draft: Draft, contact: Contact, keys: SenderKeys, number: OurNumber) -> Silence | None:
+def _stop(draft: Draft, contact: Contact, keys: SenderKeys, called: Called) -> Silence | None:
     """Opt the sender out for good, cancel what waits for them, confirm once if configured."""
     draft.opted_out.add(keys.optout)
     draft.changes.optouts.append(keys.optout)
-    campaign = draft.rules.campaigns[number.campaign]
+    campaign, text_id = called.campaign, called.number.stop_text_id
     _cancel_waiting(draft, keys)
-    if not (campaign.confirm_stop and number.stop_text_id):
+    if not (campaign.confirm_stop and text_id and called.opened):
         return Silence.STOP
-    if contact.country not in campaign.countries or not priced(draft, number, contact):
+    offer = called.offers[contact.sender[: called.reach], contact.mccmnc, text_id]
+    if offer is None:
         return Silence.STOP
-    kind = claim_scope(campaign.name, ReplyKind.STOP_CONFIRMATION)
-    found = draft.claim(keys.claims, kind)
+    kind = ReplyKind.STOP_CONFIRMATION
+    scope = claim_scope(campaign.name, kind)
+    found = draft.claim(keys.claims, scope)
     claim = _current(found[1] if found else None, STOP_PERIOD_NS, draft)
     if (claim is not None and claim.replies) or draft.waiting >= draft.rules.max_waiting:
         return Silence.STOP
-    text_id = number.stop_text_id
-    if draft.guards.admit(contact, campaign.max_replies == 1, 0, *_cost(draft, text_id)):
-        return Silence.STOP
-    now = draft.now.wall_ns
-    reply_id = _new_reply(draft, contact, keys, number, ReplyKind.STOP_CONFIRMATION, text_id, now)
-    new = Claim(draft.known.epoch, 1, now, 1, reply_id)
-    _write_claim(draft, found, keys, kind, new)
+    if called.gate.admit(keys, 0, offer.segments, offer.nanos) is None:
+        now = draft.now.wall_ns
+        _promise(draft, contact, called, kind, text_id, offer, now, scope, found, None)
     return Silence.STOP
 
 
@@ -241,40 +278,3 @@ def _cancel_waiting(draft: Draft, keys: SenderKeys) -> None:
     for pseudonym in keys.claims:
         for reply in draft.stopped_of.pop(pseudonym, ()):
             draft.cancel(reply, "opt-out", stored=True)
-
-
-def _new_reply(
-    draft: Draft,
-    contact: Contact,
-    keys: SenderKeys,
-    number: OurNumber,
-    kind: ReplyKind,
-    text_id: str,
-    due_ns: int,
-) -> int:
-    reply_id = draft.next_id
-    draft.next_id += 1
-    draft.quotes[reply_id] = draft.quoted
-    draft.waiting += 1
-    reply = Reply(
-        reply_id,
-        number.campaign,
-        number.name,
-        kind,
-        text_id,
-        draft.rules.texts[text_id].segments,
-        contact.country,
-        keys.claims[0],
-        draft.known.epoch,
-        keys.prefix,
-        draft.now.wall_ns,
-        due_ns,
-        0,
-        contact.sender,
-        keys.optout,
-        contact.mccmnc,
-    )
-    if draft.fresh_of is not None:
-        draft.fresh_of.setdefault(keys.optout, []).append(reply)
-    draft.fresh.setdefault((number.name, number.campaign), []).append(reply)
-    return reply_id

@@ -8,6 +8,7 @@ to a hold and to a stop.
 """
 
 import json
+from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import NamedTuple
@@ -142,6 +143,10 @@ class Breaker:
         self._ranges = {name: count for name, _, count in now.ranges}
         self._labels = {name: label for name, label, _ in now.ranges}
         self._people: dict[bytes, Contact] = {}  # one of each new range, for its label
+        # What `asked` was told and `_add_up` has not counted yet: (part, country, price, was the
+        # sender answered before, met a limit); and who was not answered before, with their range.
+        self._asked: list[tuple[int, str, int, bool, bool]] = []
+        self._newcomers: list[tuple[bytes, Contact]] = []
 
     # what comes in
 
@@ -170,26 +175,33 @@ class Breaker:
 
         What an attacked range asks for is refused and costs nothing; it leads no further down.
         """
-        counts = self._counts
-        counts[0] += contact.part == 1
         assert contact.keys is not None, "who may be answered has keys"
         prefix = contact.keys.prefix
-        if not (stopped or prefix in self.attacked):
-            counts[4 if contact.country == self._home else 5] += nanos
-        if answered_before:
-            return
-        counts[2] += 1
-        counts[3] += stopped
+        if stopped or prefix in self.attacked:
+            nanos = 0
+        self._asked.append((contact.part, contact.country, nanos, answered_before, stopped))
+        if not answered_before:
+            self._newcomers.append((prefix, contact))
+
+    def _add_up(self) -> None:
+        """Count what was asked: most of a batch ask the same."""
+        counts = self._counts
+        for (part, country, nanos, before, stopped), times in Tally(self._asked).items():
+            counts[0] += times * (part == 1)
+            counts[2] += times * (not before)
+            counts[3] += times * (stopped and not before)
+            counts[4 if country == self._home else 5] += times * nanos
         # The heavy ones stay, by the counting of Misra and Gries (1982): too low, never too high.
-        ranges = self._ranges
-        count = ranges.get(prefix)
-        if count is not None:
-            ranges[prefix] = count + 1
-        elif len(ranges) < RANGES:
-            ranges[prefix] = 1
-            self._people[prefix] = contact
-        else:
-            self._ranges = {name: n - 1 for name, n in ranges.items() if n > 1}
+        ranges, people = self._ranges, self._people
+        for prefix, contact in self._newcomers:
+            if prefix in ranges:
+                ranges[prefix] += 1
+            elif len(ranges) < RANGES:
+                ranges[prefix] = 1
+                people[prefix] = contact
+            else:
+                ranges = {name: n - 1 for name, n in ranges.items() if n > 1}
+        self._ranges, self._asked, self._newcomers = ranges, [], []
 
     # what follows from it
 
@@ -234,6 +246,7 @@ class Breaker:
 
     def release(self) -> None:
         """An operator opens all; the figures of the minutes before now no longer count."""
+        self._add_up()
         self._take(Step.OPEN)
         self.by_hand = False
         self._wiped = True
@@ -247,6 +260,7 @@ class Breaker:
 
     def kept(self) -> Kept:
         """The rows that changed: the head, and the minutes to write anew."""
+        self._add_up()
         attacked = [[name.hex(), label] for name, label in self.attacked.items()]
         head = [int(self.step), self.since_ns, self._calm_ns, self._judged, self.by_hand, attacked]
         same = bool(self._kept.head) and head == self._head

@@ -7,7 +7,7 @@ from routing.budget import ALLOWANCE, Debit, Override, Purse, share
 from routing.fates import slid
 from routing.guards import Guards
 from routing.ledger import Terms, write_postings
-from routing.prices import Prices
+from routing.prices import Offer, Prices
 from routing.rate_card import Rate, RateCard
 from routing.records import (
     BILLS_ALL,
@@ -105,9 +105,7 @@ class Draft:
         self.accepted = 0
         self.gone: set[int] = set()  # WAITING replies this turn has cancelled
         self.opted_out: set[bytes] = set()
-        self.quoted: tuple[str, Rate | None] = ("", None)  # the last price asked for ...
-        self.quotes: dict[int, tuple[str, Rate | None]] = {}  # ... and those of fresh replies
-        self.last_cost = (("", 0, ""), 0, 0)  # (carrier, price, text) → segments, nano-units
+        self.offers: dict[int, Offer] = {}  # fresh reply → the price it was promised at
         self.moved_claims: dict[ClaimKey, bytes] = {}  # old key → pseudonym it moved to
         self.claims_freed: list[tuple[bytes, str, int]] = []
 
@@ -122,9 +120,9 @@ class Draft:
 
     def rate(self, carrier: str, reply: Reply) -> Rate | None:
         """What a segment of this reply costs over `carrier` now; None when nobody says."""
-        quote = self.quotes.get(reply.id)
-        if quote is not None and quote[0] == carrier:
-            return quote[1]
+        offer = self.offers.get(reply.id)
+        if offer is not None and offer.carrier == carrier:
+            return offer.rate
         card = self.rates[carrier]
         return card.price(reply.msisdn, reply.country, self.now.wall_ns, reply.mccmnc)
 

@@ -7,10 +7,11 @@ day, wherever it starts, holds more than the limit. Segments count when the repl
 from then on it is paid for unless somebody cancels it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from struct import Struct
 
 from routing.abuse import NO_CAPS, Caps, GuardRules
-from routing.records import Contact, Silence
+from routing.records import Contact, SenderKeys, Silence
 from routing.throttle import EMPTY, HOUR_NS, Counter, CounterKey, add, advance
 
 FIELD = 20  # bits of one slot; three of them make an hour or a day
@@ -21,6 +22,8 @@ HEAD_NS = HOUR_NS // 2  # an hour is the current half hour and the two before it
 DAY_HEADS = 24  # ... a day the current half day and the two before it
 NO_LIMIT = 1 << 60
 GRAIN_NANOS = 100_000  # money is counted in these, rounded up once a turn
+
+KEY = Struct(">q")  # of a row, at the begin of its pseudonym
 
 GuardRow = tuple[int, int, int, int, int, int]
 """What one sender or one range has caused: the key, the half hour the newest slots belong to,
@@ -70,65 +73,154 @@ class _Few:
         return contacts - self.contacts, segments - self.segments, grains
 
 
-class _Many:
-    """The rows of all senders, or of all ranges, that this turn has met."""
-
-    __slots__ = ("_head", "_most", "_rows", "_whole", "rooms")
+class _Many(dict[bytes, tuple[int, int]]):
+    """All senders, or all ranges, that this turn has met: pseudonym → the contacts and segments it
+    may still cause."""
 
     def __init__(self, caps: Caps, rows: Mapping[bytes, GuardRow], head: int) -> None:
         self._head = head
         self._rows = rows
         most = [cap or NO_LIMIT for cap in caps[:4]]
-        self._whole = (min(most[:2]), min(most[2:]))
+        self._whole = (min(most[:2]), min(most[2:]))  # of one that has caused nothing
         self._most = [cap + 1 for cap in most]  # for the 1 of NOTHING
-        # pseudonym → [room for contacts, room for segments, the same when the turn began]
-        self.rooms: dict[bytes, list[int]] = {}
 
-    def load(self, pseudonym: bytes) -> list[int]:
-        """What it may still cause this turn."""
+    def __missing__(self, pseudonym: bytes) -> tuple[int, int]:
         row = self._rows.get(pseudonym)
-        if row is None:
-            contacts, segments = self._whole
-        else:
-            if row[1] != self._head:
-                row = row_at(row, self._head)
-            # Three slots together are the sum of the digits to the base 2 ** 20: the remainder
-            # by that base less one. The bit of NOTHING is one digit more, a 1.
-            most = self._most
-            contacts = min(most[0] - row[2] % MOST, most[1] - row[3] % MOST)
-            segments = min(most[2] - row[4] % MOST, most[3] - row[5] % MOST)
-        room = self.rooms[pseudonym] = [contacts, segments, contacts, segments]
-        return room
+        left = self[pseudonym] = self._whole if row is None else self._left(row)
+        return left
+
+    def _left(self, row: GuardRow) -> tuple[int, int]:
+        """What it may still cause when the turn begins."""
+        if row[1] != self._head:
+            row = row_at(row, self._head)
+        # Three slots together are the sum of the digits to the base 2 ** 20: the remainder
+        # by that base less one. The bit of NOTHING is one digit more, a 1.
+        most = self._most
+        return (
+            min(most[0] - row[2] % MOST, most[1] - row[3] % MOST),
+            min(most[2] - row[4] % MOST, most[3] - row[5] % MOST),
+        )
 
     def changed(self) -> list[GuardRow]:
         """The rows of those that were counted, as they are after the turn."""
-        head, rows = self._head, self._rows
+        head, rows, whole = self._head, self._rows, self._whole
         found: list[GuardRow] = []
-        for pseudonym, (contacts_left, segments_left, contacts, segments) in self.rooms.items():
-            contacts -= contacts_left
-            segments -= segments_left
-            if contacts or segments:
-                row = rows.get(pseudonym)
-                if row is None:
-                    row = (key_of(pseudonym), head, NOTHING, NOTHING, NOTHING, NOTHING)
-                elif row[1] != head:
-                    row = row_at(row, head)
-                key, _, contacts_hour, contacts_day, segments_hour, segments_day = row
-                found.append(
-                    (
-                        key,
-                        head,
-                        contacts_hour + contacts,
-                        contacts_day + contacts,
-                        segments_hour + segments,
-                        segments_day + segments,
-                    )
-                )
+        new: dict[tuple[int, int], tuple[int, ...]] = {}  # by what is left: a new row but its key
+        for pseudonym, left in self.items():
+            row = rows.get(pseudonym)
+            if row is not None:
+                had = self._left(row)
+                if left != had:
+                    found.append(self._counted(row, had, left))
+            elif left != whole:
+                rest = new.get(left)
+                if rest is None:
+                    empty = (0, head, NOTHING, NOTHING, NOTHING, NOTHING)
+                    rest = new[left] = self._counted(empty, whole, left)[1:]
+                found.append(KEY.unpack_from(pseudonym) + rest)
         return found
+
+    def _counted(self, row: GuardRow, had: tuple[int, int], left: tuple[int, int]) -> GuardRow:
+        """The row after the turn."""
+        if row[1] != self._head:
+            row = row_at(row, self._head)
+        key, head, contacts_hour, contacts_day, segments_hour, segments_day = row
+        contacts, segments = had[0] - left[0], had[1] - left[1]
+        return (
+            key,
+            head,
+            contacts_hour + contacts,
+            contacts_day + contacts,
+            segments_hour + segments,
+            segments_day + segments,
+        )
+
+
+class Gate:
+    """The guards on the way from one country to one number of ours. What `admit` lets pass is
+    counted, and only that.
+
+    Contacts of one way follow each other: as long as they do, one figure each for contacts,
+    segments and money stands for all that limits the country and the number.
+    """
+
+    __slots__ = (
+        "_few",
+        "_guards",
+        "_ranges",
+        "_senders",
+        "_whole",
+        "contacts",
+        "nanos",
+        "segments",
+    )
+
+    def __init__(
+        self,
+        guards: "Guards",
+        ranges: _Many | None,
+        senders: _Many | None,
+        few: Sequence[_Few],
+    ) -> None:
+        self._guards = guards
+        self._ranges = ranges
+        self._senders = senders
+        self._few = few
+
+    def begin(self) -> None:
+        """Look how much the tightest of the few still lets pass."""
+        few = self._few
+        self.contacts = min((one.contacts for one in few), default=NO_LIMIT)
+        self.segments = min((one.segments for one in few), default=NO_LIMIT)
+        self.nanos = min((one.nanos for one in few), default=NO_LIMIT)
+        self._whole = (self.contacts, self.segments, self.nanos)
+
+    def debit(self) -> None:
+        """Take from each of the few what was let pass since `begin`, or since the last debit."""
+        contacts, segments, nanos = self._whole
+        for one in self._few:
+            one.contacts -= contacts - self.contacts
+            one.segments -= segments - self.segments
+            one.nanos -= nanos - self.nanos
+        self._whole = (self.contacts, self.segments, self.nanos)
+
+    def admit(self, keys: SenderKeys, counted: int, segments: int, nanos: int) -> Silence | None:
+        """Count a contact (`counted` 1) and the reply to it, unless a limit is reached by either:
+        then the reason to be silent."""
+        ranges, senders, prefix = self._ranges, self._senders, keys.prefix
+        if ranges is not None:
+            range_contacts, range_segments = ranges[prefix]
+            if range_segments < segments or range_contacts < counted:
+                return Silence.RANGE_LIMIT
+        if senders is not None:
+            sender_contacts, sender_segments = senders[keys.claims[0]]
+            if sender_segments < segments or sender_contacts < counted:
+                return Silence.SENDER_LIMIT
+        if self._guards.last is not self:
+            self._guards.turn_to(self)
+        if self.segments < segments or self.contacts < counted or self.nanos < nanos:
+            return self._refusal(counted, segments, nanos)
+        self.contacts -= counted
+        self.segments -= segments
+        self.nanos -= nanos
+        if ranges is not None:
+            ranges[prefix] = (range_contacts - counted, range_segments - segments)
+        if senders is not None:
+            senders[keys.claims[0]] = (sender_contacts - counted, sender_segments - segments)
+        return None
+
+    def _refusal(self, counted: int, segments: int, nanos: int) -> Silence:
+        """The first of the few that does not let this pass; there is one."""
+        self.debit()
+        return next(
+            one.silence
+            for one in self._few
+            if one.segments < segments or one.contacts < counted or one.nanos < nanos
+        )
 
 
 class Guards:
-    """All guards of one turn. What `admit` lets pass is counted, and only that."""
+    """All guards of one turn."""
 
     def __init__(
         self,
@@ -146,45 +238,22 @@ class Guards:
         self._ranges = _Many(rules.prefix, rows, head) if rules.prefix != NO_CAPS else None
         self._senders = _Many(rules.sender, rows, head) if rules.sender != NO_CAPS else None
         self._few: dict[str, _Few] = {}
-        self._shared: dict[tuple[str, str], tuple[_Few, ...]] = {}
+        self.last: Gate | None = None  # the gate that was asked last
 
-    def admit(
-        self, contact: Contact, one_only: bool, counted: int, segments: int, nanos: int
-    ) -> Silence | None:
-        """Count a contact (`counted` 1) and the reply to it, unless a limit is reached by either:
-        then the reason to be silent. `one_only`: the claim limits a sender already."""
-        keys = contact.keys
-        assert keys is not None, "only who can be answered is counted"
-        of_range = of_sender = None
-        if self._ranges is not None:
-            of_range = self._ranges.rooms.get(keys.prefix) or self._ranges.load(keys.prefix)
-            if of_range[1] < segments or of_range[0] < counted:
-                return Silence.RANGE_LIMIT
-        if self._senders is not None and not one_only:
-            pseudonym = keys.claims[0]
-            of_sender = self._senders.rooms.get(pseudonym) or self._senders.load(pseudonym)
-            if of_sender[1] < segments or of_sender[0] < counted:
-                return Silence.SENDER_LIMIT
-        shared = self._shared.get((contact.country, contact.number))
-        if shared is None:
-            shared = self._share(contact.country, contact.number)
-        for few in shared:
-            if few.segments < segments or few.contacts < counted or few.nanos < nanos:
-                return few.silence
-        for few in shared:
-            few.contacts -= counted
-            few.segments -= segments
-            few.nanos -= nanos
-        if of_range is not None:
-            of_range[0] -= counted
-            of_range[1] -= segments
-        if of_sender is not None:
-            of_sender[0] -= counted
-            of_sender[1] -= segments
-        return None
+    def gate(self, country: str, number: str, one_only: bool) -> Gate:
+        """What limits contacts from a country to a number of ours. `one_only`: the claim limits a
+        sender already."""
+        senders = None if one_only else self._senders
+        return Gate(self, self._ranges, senders, self._share(country, number))
 
-    def _share(self, country: str, number: str) -> tuple[_Few, ...]:
-        """What limits a country and a number of ours, if anything does."""
+    def turn_to(self, gate: Gate) -> None:
+        """Another gate is asked from now on."""
+        if self.last is not None:
+            self.last.debit()
+        gate.begin()
+        self.last = gate
+
+    def _share(self, country: str, number: str) -> list[_Few]:
         caps = self._rules.home if country == self._home else self._rules.country
         path = []
         for scope, its_caps, silence in (
@@ -199,8 +268,7 @@ class Guards:
                     rooms = (contacts, segments, grains * GRAIN_NANOS)
                     self._few[scope] = _Few(silence, its_caps, rooms)
                 path.append(self._few[scope])
-        found = self._shared[country, number] = tuple(path)
-        return found
+        return path
 
     def _room(self, scope: str, what: str, hour_cap: int, day_cap: int) -> int:
         room = NO_LIMIT
@@ -221,6 +289,8 @@ class Guards:
     def counters(self) -> dict[CounterKey, Counter]:
         """Counters of the countries and numbers of ours that were counted."""
         changed: dict[CounterKey, Counter] = {}
+        if self.last is not None:
+            self.last.debit()
         for scope, few in self._few.items():
             for count, (what, *spans) in zip(few.used(), _kinds(few.caps), strict=True):
                 for span, cap in zip(("hour", "day"), spans, strict=True):

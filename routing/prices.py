@@ -1,11 +1,21 @@
 """What things cost in one turn: a carrier's prices in the books, with its VAT."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from routing.conversion import Conversion, Cost, in_force
 from routing.money import NANOS
-from routing.rate_card import RateCard
+from routing.rate_card import Rate, RateCard
 from routing.records import OurNumber, Rules
+
+
+class Offer(NamedTuple):
+    """What a text costs by a carrier."""
+
+    carrier: str
+    rate: Rate
+    segments: int
+    nanos: int  # for all segments, in the books
 
 
 class Prices:
@@ -16,6 +26,7 @@ class Prices:
         self.rates = rates
         self.wall_ns = wall_ns
         self.conversions: dict[str, Conversion | None] = {}  # carrier → the one in force
+        self._offers: dict[tuple[str, Rate, int], Offer] = {}
 
     def cost(self, carrier: str, nanos: int) -> Cost:
         """What `nanos` of the carrier's currency are in the books, with VAT: rounded up, once."""
@@ -26,6 +37,15 @@ class Prices:
             return Cost(nanos)
         currency = self.rates[carrier].currency or self.rules.money.currency
         return Cost(conversion.convert(nanos), nanos, currency)
+
+    def offer(self, carrier: str, rate: Rate, segments: int) -> Offer:
+        """The cost of a text at a rate: the same object for the same, so that replies alike are
+        known by it."""
+        key = (carrier, rate, segments)
+        if key not in self._offers:
+            nanos = self.cost(carrier, segments * rate.nanos_per_segment).nanos
+            self._offers[key] = Offer(*key, nanos)
+        return self._offers[key]
 
     def _conversion(self, carrier: str) -> Conversion | None:
         """From what the carrier bills to what it costs us, None where that is the same."""

@@ -199,6 +199,14 @@ class RateCard:
             return rate
         return self._with_surcharge(rate, country, mccmnc)
 
+    def reach(self, country: str) -> int:
+        """How many first digits of a number from `country` its price can depend on."""
+        widths = self.outbound.widths.get(country) or self.outbound.widths[""]
+        longest = [width for width, _ in widths]
+        if self.networks is not None:
+            longest += self.networks.lengths
+        return max(longest, default=0)
+
     def inbound(self, our_msisdn: str, wall_ns: int | None = None) -> int | None:
         """Nano-units one inbound text to our number costs; None when no line says."""
         wall_ns = _UNDATED_NS if wall_ns is None else max(0, wall_ns)

@@ -1,5 +1,7 @@
 """Which waiting replies leave now: by lane, in turn, as far as limits, links and money reach."""
 
+from itertools import islice
+
 from routing.budget import Refusal
 from routing.draft import Draft
 from routing.records import Flight, Lane, Reply, ReplyKind, Submit
@@ -119,16 +121,16 @@ def _alike(draft: Draft, queue: Queue, choice: Choice, most: int) -> int:
         return 1  # an ill link is tried by one; a share is asked for each
     most = min(most, draft.free[way.link], draft.purse.times(cost.nanos), len(queue))
     most = min([most, *(gauge.room // segments for gauge in way.path)])
-    quotes, carrier, count = draft.quotes, way.carrier, 0
-    for place in range(-1, -most - 1, -1):
-        reply, stored = queue[place]
-        quote = quotes.get(reply.id)
-        if stored or quote is None or reply.segments != segments:
-            break
-        if quote[1] is not rate or quote[0] != carrier:
+    offers = draft.offers
+    offer = offers.get(queue[-1][0].id)
+    if offer is None or offer.rate is not rate or offer.carrier != way.carrier:
+        return 1
+    count = 0
+    for reply, _ in islice(reversed(queue), most):
+        if offers.get(reply.id) is not offer:
             break
         count += 1
-    return max(count, 1)
+    return count
 
 
 def _look_again(draft: Draft, reply: Reply) -> tuple[Reply, str]:

@@ -27,7 +27,7 @@ LEVELS = {
     "smsc_octets smsc_invoice smsc_cdr",
     5: "routing.policy routing.answer routing.draft routing.release routing.settle"
     " routing.cards routing.attack routing.pace routing.ways routing.fees routing.budgets"
-    " routing.closing routing.prices"
+    " routing.closing routing.prices routing.called"
     " routing.corrections routing.correlate routing.orders,"
     "routing.reconcile, config_* numbering_plan, phrases",
     6: "routing.explain, config, vault, masking, backoff, quiet, recognise, store, compose",

@@ -173,7 +173,12 @@ class Clerk:
         asked = guarded(self.rules, contacts, one_only=False)
         rows = {p: self.rows[key_of(p)] for p in asked if key_of(p) in self.rows}
         guards = Guards(self.rules, "FR", rows, self.counters, wall_ns)
-        said = [guards.admit(each, False, 1, 1, PRICE) for each in contacts]
+        ways = dict.fromkeys((each.country, each.number) for each in contacts)
+        gates = {way: guards.gate(*way, one_only=False) for way in ways}
+        said = []
+        for each in contacts:
+            assert each.keys is not None
+            said.append(gates[each.country, each.number].admit(each.keys, 1, 1, PRICE))
         self.rows.update((row[0], row) for row in guards.rows())
         self.counters.update(guards.counters())
         passed = zip(said, contacts, strict=True)

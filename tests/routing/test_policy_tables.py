@@ -167,6 +167,18 @@ def test_stop(table: str) -> None:
     play(World(delay_min=60), table)
 
 
+def test_stop_is_not_confirmed_where_no_reply_could_go() -> None:
+    """To a country that is not opened, or has no price."""
+    play(
+        World(confirm_stop=True, countries=("FR", "GB")),
+        """
+        10:00  +447123450001 stops  → silent: opted out now
+        10:01  +4915112345678 stops → silent: opted out now
+        10:02  +33612340001 stops   → silent: opted out now, confirms 0001
+        """,
+    )
+
+
 def test_stop_is_confirmed_once_in_30_days() -> None:
     """It leaves although its sender has opted out, even when it had to wait for the window."""
     world = World(confirm_stop=True, window=1)

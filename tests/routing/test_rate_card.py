@@ -207,6 +207,14 @@ def test_longest_prefix_wins(prices: dict[str, int], msisdn: str) -> None:
     best = max((prefix for prefix in prices if msisdn.startswith(prefix)), key=len, default=None)
     expected = None if best is None else Rate(prices[best], 7, True)
     assert made.price(msisdn, "FR") == expected
+    assert made.price(msisdn[: made.reach("FR")], "FR") == expected
+    assert made.reach("FR") == max(map(len, prices), default=0)
+
+
+def test_a_price_depends_on_no_more_digits_than_the_longest_line_of_the_country() -> None:
+    blocks = card("33,out,0.05,EUR", "3361,out,0.06,EUR,FR", "4915112,out,0.1,EUR,DE")
+    assert (blocks.reach("FR"), blocks.reach("DE"), blocks.reach("GB")) == (4, 7, 2)
+    assert card().reach("FR") == 0
 
 
 def test_the_example_card_prices_home_neighbours_and_overseas() -> None:

@@ -155,6 +155,7 @@ def test_an_upper_bound_is_never_below_what_a_network_costs(
     bound = made.price(msisdn, country, 0)
     for network in (ORANGE, SFR, FREE, "26201", "31026"):
         own = made.price(msisdn, country, 0, network)
+        assert own == made.price(msisdn[: made.reach(country)], country, 0, network)
         assert (own is None) == (bound is None)
         if own is not None and bound is not None:
             assert own[0] <= bound[0]

@@ -34,6 +34,17 @@ def test_the_cheapest_link_is_taken_and_of_equal_ones_the_first(
     play(two(main, spare), f"10:00 +33612340001 texts → sends 0001 by {link}")
 
 
+def test_replies_of_one_batch_cost_what_each_destination_does() -> None:
+    """Those that are alike leave together, in the order of their contacts."""
+    world = World(countries=("FR", "GB"), cards={"acme": card("33 0.05 FR", "44 0.20 GB")})
+    people = ["+33612340001", "+33612340002", "+447123450001", "+33612340003", "+447123450002"]
+    changes = world.turn(contacts=[world.contact(each) for each in people])
+    assert [submit.msisdn for submit in changes.effects.submits] == [each[1:] for each in people]
+    reserved = [entry.nanos for entry in world.entries() if entry.kind == "reserve"]
+    assert reserved == [50_000_000, 50_000_000, 200_000_000, 50_000_000, 200_000_000]
+    assert changes.journal is not None and "1-2 reserve 50000000 7" in changes.journal.entries
+
+
 def test_the_cheaper_way_for_each_destination() -> None:
     """A block that is dear over one carrier goes by the other."""
     world = two(card("33 0.04 FR", "336123401 0.09 FR"), DEAR)
