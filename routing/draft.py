@@ -102,7 +102,6 @@ class Draft:
         self.tallies: dict[str, int] = {}
         self.fates: dict[str, list[int]] = {}  # link → delivered and not, of this turn
         self.moved: dict[int, ReplyState] = {}  # stored replies this turn has moved already
-        self.accepted = 0
         self.gone: set[int] = set()  # WAITING replies this turn has cancelled
         self.opted_out: set[bytes] = set()
         self.offers: dict[int, Offer] = {}  # fresh reply → the price it was promised at

@@ -83,57 +83,59 @@ class _Many(dict[bytes, tuple[int, int]]):
         most = [cap or NO_LIMIT for cap in caps[:4]]
         self._whole = (min(most[:2]), min(most[2:]))  # of one that has caused nothing
         self._most = [cap + 1 for cap in most]  # for the 1 of NOTHING
+        # Of those that have a row: the row as of now, and what it left them when the turn began.
+        self._known: dict[bytes, tuple[GuardRow, tuple[int, int]]] = {}
 
     def __missing__(self, pseudonym: bytes) -> tuple[int, int]:
         row = self._rows.get(pseudonym)
-        left = self[pseudonym] = self._whole if row is None else self._left(row)
+        if row is None:
+            left = self._whole
+        else:
+            if row[1] != self._head:
+                row = row_at(row, self._head)
+            # Three slots together are the sum of the digits to the base 2 ** 20: the remainder
+            # by that base less one. The bit of NOTHING is one digit more, a 1.
+            _, _, contacts_hour, contacts_day, segments_hour, segments_day = row
+            most = self._most
+            left = (
+                min(most[0] - contacts_hour % MOST, most[1] - contacts_day % MOST),
+                min(most[2] - segments_hour % MOST, most[3] - segments_day % MOST),
+            )
+            self._known[pseudonym] = (row, left)
+        self[pseudonym] = left
         return left
-
-    def _left(self, row: GuardRow) -> tuple[int, int]:
-        """What it may still cause when the turn begins."""
-        if row[1] != self._head:
-            row = row_at(row, self._head)
-        # Three slots together are the sum of the digits to the base 2 ** 20: the remainder
-        # by that base less one. The bit of NOTHING is one digit more, a 1.
-        most = self._most
-        return (
-            min(most[0] - row[2] % MOST, most[1] - row[3] % MOST),
-            min(most[2] - row[4] % MOST, most[3] - row[5] % MOST),
-        )
 
     def changed(self) -> list[GuardRow]:
         """The rows of those that were counted, as they are after the turn."""
-        head, rows, whole = self._head, self._rows, self._whole
+        known, whole = self._known, self._whole
+        empty = (0, self._head, NOTHING, NOTHING, NOTHING, NOTHING)
         found: list[GuardRow] = []
         new: dict[tuple[int, int], tuple[int, ...]] = {}  # by what is left: a new row but its key
         for pseudonym, left in self.items():
-            row = rows.get(pseudonym)
-            if row is not None:
-                had = self._left(row)
+            if pseudonym in known:
+                row, had = known[pseudonym]
                 if left != had:
-                    found.append(self._counted(row, had, left))
+                    found.append(_counted(row, had, left))
             elif left != whole:
                 rest = new.get(left)
                 if rest is None:
-                    empty = (0, head, NOTHING, NOTHING, NOTHING, NOTHING)
-                    rest = new[left] = self._counted(empty, whole, left)[1:]
+                    rest = new[left] = _counted(empty, whole, left)[1:]
                 found.append(KEY.unpack_from(pseudonym) + rest)
         return found
 
-    def _counted(self, row: GuardRow, had: tuple[int, int], left: tuple[int, int]) -> GuardRow:
-        """The row after the turn."""
-        if row[1] != self._head:
-            row = row_at(row, self._head)
-        key, head, contacts_hour, contacts_day, segments_hour, segments_day = row
-        contacts, segments = had[0] - left[0], had[1] - left[1]
-        return (
-            key,
-            head,
-            contacts_hour + contacts,
-            contacts_day + contacts,
-            segments_hour + segments,
-            segments_day + segments,
-        )
+
+def _counted(row: GuardRow, had: tuple[int, int], left: tuple[int, int]) -> GuardRow:
+    """The row after the turn."""
+    key, head, contacts_hour, contacts_day, segments_hour, segments_day = row
+    contacts, segments = had[0] - left[0], had[1] - left[1]
+    return (
+        key,
+        head,
+        contacts_hour + contacts,
+        contacts_day + contacts,
+        segments_hour + segments,
+        segments_day + segments,
+    )
 
 
 class Gate:

@@ -25,13 +25,16 @@ def release(draft: Draft) -> None:
             while _release_some(draft, *item, len(item[1])):
                 pass
     for _, queue in queues:
-        for reply, stored in queue:
-            if not stored:
-                draft.changes.waiting_new.append(reply)
+        draft.changes.waiting_new += [reply for reply in queue if not _stored(draft, reply)]
     _wake_for_later(draft)
 
 
-Queue = list[tuple[Reply, bool]]  # (reply, does its row exist), the next one last
+Queue = list[Reply]  # the next one last
+
+
+def _stored(draft: Draft, reply: Reply) -> bool:
+    """Does its row exist? It does not when the reply was promised in this turn."""
+    return reply.id < draft.known.next_id
 
 
 def _lanes(draft: Draft) -> list[Lane]:
@@ -53,19 +56,17 @@ def _queue(draft: Draft, lane: Lane) -> Queue:
         if reply.id not in gone:
             later = _after_quiet(draft, reply) if quiet else None
             if later is None:
-                queue.append((reply, True))
+                queue.append(reply)
             else:
                 draft.changes.postponed.append(later)
                 draft.wake_in(0)  # one more could be read in its place
-    for reply in draft.fresh.get(lane, ()):
-        if reply.id in gone:
-            continue
-        if reply.due_ns <= now and quiet:
-            reply = _after_quiet(draft, reply) or reply
-        if reply.due_ns <= now:
-            queue.append((reply, False))
-        else:
-            draft.changes.waiting_new.append(reply)
+    fresh = draft.fresh.get(lane, [])
+    if gone:
+        fresh = [reply for reply in fresh if reply.id not in gone]
+    if quiet:
+        fresh = [(reply.due_ns <= now and _after_quiet(draft, reply)) or reply for reply in fresh]
+    draft.changes.waiting_new += [reply for reply in fresh if reply.due_ns > now]
+    queue += [reply for reply in fresh if reply.due_ns <= now]
     queue.reverse()
     return queue
 
@@ -87,12 +88,12 @@ def _release_some(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], most:
     """
     if not queue:
         return False
-    reply, stored = queue[-1]
-    if stored:
+    reply = queue[-1]
+    if _stored(draft, reply):
         reply, fault = _look_again(draft, reply)
         if fault:
             queue.pop()
-            draft.cancel(reply, fault, stored)
+            draft.cancel(reply, fault, stored=True)
             draft.wake_in(0)  # one more could be read in its place
             return True
     found = choices(draft, ways, reply)
@@ -103,8 +104,7 @@ def _release_some(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], most:
     if refusal is not None:
         _no_money(draft, lane, refusal)
         return False
-    if stored:
-        queue[-1] = (reply, True)
+    queue[-1] = reply
     _fly(draft, queue, choice, _alike(draft, queue, choice, most) if len(ways) == 1 else 1)
     draft.last_lane = lane
     return True
@@ -116,17 +116,17 @@ def _alike(draft: Draft, queue: Queue, choice: Choice, most: int) -> int:
     The first one does: that was asked already.
     """
     way, rate, cost, _ = choice
-    segments = queue[-1][0].segments
+    segments = queue[-1].segments
     if draft.tracks or draft.shares.counts or not cost.nanos:
         return 1  # an ill link is tried by one; a share is asked for each
     most = min(most, draft.free[way.link], draft.purse.times(cost.nanos), len(queue))
     most = min([most, *(gauge.room // segments for gauge in way.path)])
     offers = draft.offers
-    offer = offers.get(queue[-1][0].id)
+    offer = offers.get(queue[-1].id)
     if offer is None or offer.rate is not rate or offer.carrier != way.carrier:
         return 1
     count = 0
-    for reply, _ in islice(reversed(queue), most):
+    for reply in islice(reversed(queue), most):
         if offers.get(reply.id) is not offer:
             break
         count += 1
@@ -161,8 +161,8 @@ def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Repl
     number = draft.rules.numbers[lane[0]]
     carriers = [draft.rules.links[link].carrier for link in number.links]
     if all(draft.rate(carrier, reply) is None for carrier in carriers):
-        _, stored = queue.pop()  # the card changed since the contact was answered
-        draft.cancel(reply, "no price", stored)
+        queue.pop()  # the card changed since the contact was answered
+        draft.cancel(reply, "no price", _stored(draft, reply))
         draft.wake_in(0)
         return True
     _wait_for(draft, lane, [way for way in ways if draft.rate(way.carrier, reply)], reply)
@@ -172,11 +172,11 @@ def _no_way(draft: Draft, lane: Lane, queue: Queue, ways: list[Way], reply: Repl
 def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
     """WAITING → SUBMITTING for the next `count` replies, all with the segments of the first.
 
-    Their money is reserved and the limits are taken in the same turn.
+    Their money is reserved and the limits are taken in the same turn. More than one are all fresh.
     """
     way, rate, (price, billed, currency), _ = choice
     link, carrier, accounts = way.link, way.carrier, way.debit.accounts
-    segments = queue[-1][0].segments * count
+    segments = queue[-1].segments * count
     take(way.path, segments)
     if draft.shares.counts:
         draft.shares.take(link, segments)
@@ -185,26 +185,21 @@ def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
     draft.free[link] -= count
     draft.waiting -= count
     draft.purse.reserve(price * count, way.debit)
-    wall_ns, flights, changes = draft.now.wall_ns, draft.flights, draft.changes
-    submits = changes.effects.submits
-    for _ in range(count):
-        reply, stored = queue.pop()
-        draft.post(reply.id, "reserve", price, rate.version, billed, currency)
-        flight = Flight(
-            reply,
-            link,
-            carrier,
-            price,
-            rate.version,
-            rate.exact,
-            accounts,
-            wall_ns,
-            billed,
-            currency,
-        )
-        flights[reply.id] = flight
-        (changes.released if stored else changes.flights_new).append(flight)
-        submits.append(Submit(reply.id, link, reply.number, reply.msisdn, reply.text_id))
+    wall_ns, version, exact = draft.now.wall_ns, rate.version, rate.exact
+    leaving = queue[: -count - 1 : -1]
+    del queue[-count:]
+    ids = [reply.id for reply in leaving]
+    draft.posted_to(("reserve", price, version, billed, currency)).extend(ids)
+    flights = [
+        Flight(reply, link, carrier, price, version, exact, accounts, wall_ns, billed, currency)
+        for reply in leaving
+    ]
+    draft.flights.update(zip(ids, flights, strict=True))
+    changes = draft.changes
+    (changes.released if _stored(draft, leaving[0]) else changes.flights_new).extend(flights)
+    changes.effects.submits += [
+        Submit(reply.id, link, reply.number, reply.msisdn, reply.text_id) for reply in leaving
+    ]
 
 
 def _wait_for(draft: Draft, lane: Lane, ways: list[Way], reply: Reply) -> None:

@@ -1,5 +1,7 @@
 """What submits came to, and replies whose time to wait is over."""
 
+from operator import attrgetter
+
 from routing.draft import Draft
 from routing.pace import throttled
 from routing.records import (
@@ -22,45 +24,53 @@ SUBMITTING = ReplyState.SUBMITTING
 ACCEPTED = move(SUBMITTING, ReplyEvent.ACCEPTED).next
 UNTRACKED = move(ACCEPTED, ReplyEvent.RECEIPT_OVER).next
 UNANSWERED = 3
+_MONEY = attrgetter("carrier", "price_nanos", "rate_version", "billed_nanos", "currency")
 
 
 def settle(draft: Draft, outcomes: list[Outcome]) -> None:
     """Every outcome of the batch, in its order, before anything new is decided."""
+    flights, finished, held = draft.flights, draft.changes.finished, draft.known.held_receipts
+    tracks, health = draft.tracks, draft.health
+    accepted, money = 0, None
     for outcome in outcomes:
-        flight = draft.flights.pop(outcome.reply_id, None)
+        reply_id, kind, message_id, _ = outcome
+        flight = flights.pop(reply_id, None)
         if flight is None:
             _settle_stored(draft, outcome)
-        elif outcome.kind is OK:  # by far the most
-            _accepted(draft, flight, outcome)
+        elif kind is OK:  # by far the most, and most of them cost the same
+            its_money = _MONEY(flight)
+            if its_money != money:
+                carrier, *terms = money = its_money
+                settled = draft.posted_to(("settle", *terms))
+                tracked = ACCEPTED if draft.rules.carriers[carrier].receipts else UNTRACKED
+            settled.append(reply_id)
+            state = tracked if message_id else UNTRACKED
+            if held:
+                state = _early(draft, flight, outcome, state)
+            finished.append(Finished(reply_id, SUBMITTING, state, message_id, ""))
+            if tracks or health:
+                _went_well(draft, flight.link)
+            accepted += 1
         else:
-            if outcome.kind in _LATE:
+            if kind in _LATE:
                 _spoke(draft, flight.link)
-            if outcome.kind in FAILURES:
+            if kind in FAILURES:
                 draft.tried(flight.link, failed=True)
-            _ACTIONS[outcome.kind](draft, flight, outcome)
-    if draft.accepted:
-        draft.count("accepted", draft.accepted)
+            _ACTIONS[kind](draft, flight, outcome)
+    if accepted:
+        draft.count("accepted", accepted)
 
 
-def _accepted(draft: Draft, flight: Flight, outcome: Outcome) -> None:
-    reply_id = flight.reply.id
-    draft.posted(reply_id, "settle", flight)
-    draft.accepted += 1
-    state = ACCEPTED
-    if not draft.rules.carriers[flight.carrier].receipts or not outcome.message_id:
-        state = UNTRACKED
-    if draft.known.held_receipts:
-        state = _early(draft, flight, outcome, state)
-    draft.changes.finished.append(Finished(reply_id, SUBMITTING, state, outcome.message_id, ""))
-    if draft.tracks:
-        draft.tried(flight.link, failed=False)
-    health = draft.health.get(flight.link)
-    if health is None or (health.account and draft.held(flight.link)):
+def _went_well(draft: Draft, link: str) -> None:
+    """A submit over the link was accepted: it is no longer ill."""
+    draft.tried(link, failed=False)
+    health = draft.health.get(link)
+    if health is None or (health.account and draft.held(link)):
         return  # what left before the account was held says nothing about its credit
     if health.probing:
-        draft.end_alarm("submits_unanswered", flight.link)
-        draft.end_alarm("account_held", flight.link)
-    del draft.health[flight.link]
+        draft.end_alarm("submits_unanswered", link)
+        draft.end_alarm("account_held", link)
+    del draft.health[link]
 
 
 def _early(draft: Draft, flight: Flight, outcome: Outcome, state: ReplyState) -> ReplyState:
