@@ -1,7 +1,7 @@
 """Who gets a reply: contacts against opt-outs, claims, opened countries and prices."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from routing.called import Called, Calls
@@ -13,6 +13,7 @@ from routing.standing import Claim, ClaimKey, claim_scope
 CONTACTS_COUNTED = 3  # in one period; more of them need no more writing
 STOP_PERIOD_NS = 30 * 24 * 3600 * 1_000_000_000
 SPREAD_STEPS = 1 << 32
+REPLY = ReplyKind.REPLY
 
 
 def answer(draft: Draft, contacts: list[Contact]) -> None:
@@ -61,9 +62,10 @@ def _consider(draft: Draft, calls: Calls, contact: Contact) -> Silence | None:
     if silence is not None:
         return silence
     assert keys is not None, "a contact without a silence has keys"
-    if keys.optout in draft.known.optouts or keys.optout in draft.opted_out:
+    optout, claims, _ = keys
+    if optout in draft.known.optouts or optout in draft.opted_out:
         if stop:
-            draft.changes.optouts.append(keys.optout)  # one made by hand is their own from now on
+            draft.changes.optouts.append(optout)  # one made by hand is their own from now on
         return Silence.OPTED_OUT
     called = calls[name, country]
     if stop:
@@ -74,7 +76,8 @@ def _consider(draft: Draft, calls: Calls, contact: Contact) -> Silence | None:
     offer = called.offers[digits, mccmnc, text_id]
     if offer is None:
         return Silence.NO_RATE
-    found, claim, before = draft.claim(keys.claims, called.campaign.name), None, False
+    scope = called.scope
+    found, claim, before = draft.claim(claims, scope), None, False
     if found is not None:
         claim, silence = _again(draft, contact, keys, called, found)
         if silence is not None:
@@ -86,6 +89,7 @@ def _consider(draft: Draft, calls: Calls, contact: Contact) -> Silence | None:
             assert offer is not None, "a price does not depend on the text"
     if draft.waiting >= draft.rules.max_waiting:
         return Silence.FULL
+    nanos = offer.nanos
     breaker = draft.breaker
     if breaker is not None and breaker.step:
         silence = breaker.refuses(contact, before)
@@ -93,17 +97,14 @@ def _consider(draft: Draft, calls: Calls, contact: Contact) -> Silence | None:
     if silence is None:
         # One who texts a thousand times counts three times; of a long text the first part counts.
         counted = part == 1 and (claim is None or claim.contacts < CONTACTS_COUNTED)
-        limit = silence = called.gate.admit(keys, counted, offer.segments, offer.nanos)
+        limit = silence = called.gate.admit(keys, counted, offer.segments, nanos)
     if breaker is not None:
-        breaker.asked(contact, offer.nanos, before, limit is not None)
+        breaker.asked(contact, nanos, before, limit is not None)
     if silence is None:
         due_ns = called.due_ns
-        if called.campaign.spread_ns:
-            due_ns = _spread(draft, called.campaign, keys, due_ns)
-        scope = called.campaign.name
-        _promise(
-            draft, contact, called, ReplyKind.REPLY, text_id, offer, due_ns, scope, found, claim
-        )
+        if called.spread_ns:
+            due_ns = _spread(draft, called.spread_ns, claims, due_ns)
+        _promise(draft, contact, keys, called, REPLY, text_id, offer, due_ns, scope, found, claim)
     return silence
 
 
@@ -149,16 +150,16 @@ def _had_enough(draft: Draft, claim: Claim, campaign: Campaign) -> Silence | Non
     return None
 
 
-def _spread(draft: Draft, campaign: Campaign, keys: SenderKeys, due_ns: int) -> int:
+def _spread(draft: Draft, spread_ns: int, claims: Sequence[bytes], due_ns: int) -> int:
     """The due time, earlier or later by the sender's pseudonym."""
-    offset = int.from_bytes(keys.claims[0][:4], "big")  # keyed, so unpredictable outside
-    spread_ns = campaign.spread_ns * 2 * offset // SPREAD_STEPS - campaign.spread_ns
-    return max(draft.now.wall_ns, due_ns + spread_ns)
+    offset = int.from_bytes(claims[0][:4], "big")  # keyed, so unpredictable outside
+    return max(draft.now.wall_ns, due_ns + spread_ns * 2 * offset // SPREAD_STEPS - spread_ns)
 
 
 def _promise(
     draft: Draft,
     contact: Contact,
+    keys: SenderKeys,
     called: Called,
     kind: ReplyKind,
     text_id: str,
@@ -169,35 +170,32 @@ def _promise(
     claim: Claim | None,
 ) -> None:
     """Promise a reply and claim the sender; `claim` is what they have had in a period that runs."""
-    _, name, sender, country, keys, _, _, _, mccmnc = contact
-    assert keys is not None, "who is answered has keys"
-    optout, claims, prefix = keys
-    now, epoch = draft.now.wall_ns, draft.known.epoch
+    pseudonym, now, epoch = keys.claims[0], draft.now.wall_ns, draft.known.epoch
     reply_id = draft.next_id
     draft.next_id = reply_id + 1
     draft.waiting += 1
     draft.offers[reply_id] = offer
     reply = Reply(
         reply_id,
-        called.campaign.name,
-        name,
+        called.scope,
+        contact.number,
         kind,
         text_id,
         offer.segments,
-        country,
-        claims[0],
+        contact.country,
+        pseudonym,
         epoch,
-        prefix,
+        keys.prefix,
         now,
         due_ns,
         0,
-        sender,
-        optout,
-        mccmnc,
+        contact.sender,
+        keys.optout,
+        contact.mccmnc,
     )
     called.fresh.append(reply)
     if draft.fresh_of is not None:
-        draft.fresh_of.setdefault(optout, []).append(reply)
+        draft.fresh_of.setdefault(keys.optout, []).append(reply)
     if claim is None:
         new = Claim(epoch, 1, now, 1, reply_id)
     else:
@@ -205,7 +203,7 @@ def _promise(
             contacts=claim.contacts + 1, replies=claim.replies + 1, reply_id=reply_id
         )
     if found is None:
-        draft.claims[claims[0], scope] = new
+        draft.claims[pseudonym, scope] = new
     else:
         _write_claim(draft, found, keys, scope, new)
 
@@ -257,7 +255,7 @@ def _stop(draft: Draft, contact: Contact, keys: SenderKeys, called: Called) -> S
         return Silence.STOP
     if called.gate.admit(keys, 0, offer.segments, offer.nanos) is None:
         now = draft.now.wall_ns
-        _promise(draft, contact, called, kind, text_id, offer, now, scope, found, None)
+        _promise(draft, contact, keys, called, kind, text_id, offer, now, scope, found, None)
     return Silence.STOP
 
 
@@ -273,7 +271,7 @@ def _cancel_waiting(draft: Draft, keys: SenderKeys) -> None:
     if draft.stopped_of is None:
         draft.stopped_of = {}
         for reply in draft.known.stopped.values():
-            if reply.kind is ReplyKind.REPLY:
+            if reply.kind is REPLY:
                 draft.stopped_of.setdefault(reply.claim, []).append(reply)
     for pseudonym in keys.claims:
         for reply in draft.stopped_of.pop(pseudonym, ()):

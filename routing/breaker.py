@@ -175,8 +175,9 @@ class Breaker:
 
         What an attacked range asks for is refused and costs nothing; it leads no further down.
         """
-        assert contact.keys is not None, "who may be answered has keys"
-        prefix = contact.keys.prefix
+        keys = contact.keys
+        assert keys is not None, "who may be answered has keys"
+        prefix = keys.prefix
         if stopped or prefix in self.attacked:
             nanos = 0
         self._asked.append((contact.part, contact.country, nanos, answered_before, stopped))

@@ -20,13 +20,15 @@ class Called:
     """One number of ours, as it stands to the senders of one country in this batch."""
 
     __slots__ = (
-        "campaign", "due_ns", "fresh", "gate", "number", "offers", "opened", "reach", "text_id",
+        "campaign", "due_ns", "fresh", "gate", "number", "offers", "opened", "reach", "scope",
+        "spread_ns", "text_id",
     )  # fmt: skip
 
     def __init__(self, draft: Draft, name: str, country: str) -> None:
         rules = draft.rules
         self.number = number = rules.numbers[name]
         self.campaign = campaign = rules.campaigns[number.campaign]
+        self.scope, self.spread_ns = campaign.name, campaign.spread_ns
         self.opened = country in campaign.countries
         self.text_id = number.text_ids[0]  # of a first reply
         self.due_ns = draft.now.wall_ns + campaign.delay_ns  # before its spread

@@ -32,7 +32,9 @@ contacts in an hour and in a day, segments in an hour and in a day: three slots 
 
 def key_of(pseudonym: bytes) -> int:
     """The key of a row: the first 64 bits of a pseudonym as a signed number."""
-    return int.from_bytes(pseudonym[:8], "big", signed=True)
+    key: int
+    [key] = KEY.unpack_from(pseudonym)
+    return key
 
 
 def shift(slots: int, steps: int) -> int:

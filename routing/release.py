@@ -188,7 +188,7 @@ def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
     wall_ns, version, exact = draft.now.wall_ns, rate.version, rate.exact
     leaving = queue[: -count - 1 : -1]
     del queue[-count:]
-    ids = [reply.id for reply in leaving]
+    ids, number = [reply.id for reply in leaving], leaving[0].number
     draft.posted_to(("reserve", price, version, billed, currency)).extend(ids)
     flights = [
         Flight(reply, link, carrier, price, version, exact, accounts, wall_ns, billed, currency)
@@ -198,7 +198,8 @@ def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
     changes = draft.changes
     (changes.released if _stored(draft, leaving[0]) else changes.flights_new).extend(flights)
     changes.effects.submits += [
-        Submit(reply.id, link, reply.number, reply.msisdn, reply.text_id) for reply in leaving
+        Submit(reply_id, link, number, reply.msisdn, reply.text_id)
+        for reply_id, reply in zip(ids, leaving, strict=True)
     ]
 
 
