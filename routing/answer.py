@@ -7,7 +7,7 @@ from operator import attrgetter
 from routing.called import Called, Calls
 from routing.draft import Draft
 from routing.prices import Offer
-from routing.records import Campaign, Contact, Reply, ReplyKind, SenderKeys, Silence
+from routing.records import Campaign, Contact, Reply, ReplyKind, SenderKeys, Silence, made
 from routing.standing import Claim, ClaimKey, claim_scope
 
 CONTACTS_COUNTED = 3  # in one period; more of them need no more writing
@@ -175,29 +175,32 @@ def _promise(
     draft.next_id = reply_id + 1
     draft.waiting += 1
     draft.offers[reply_id] = offer
-    reply = Reply(
-        reply_id,
-        called.scope,
-        contact.number,
-        kind,
-        text_id,
-        offer.segments,
-        contact.country,
-        pseudonym,
-        epoch,
-        keys.prefix,
-        now,
-        due_ns,
-        0,
-        contact.sender,
-        keys.optout,
-        contact.mccmnc,
+    reply = made(
+        Reply,
+        (
+            reply_id,
+            called.scope,
+            contact.number,
+            kind,
+            text_id,
+            offer.segments,
+            contact.country,
+            pseudonym,
+            epoch,
+            keys.prefix,
+            now,
+            due_ns,
+            0,
+            contact.sender,
+            keys.optout,
+            contact.mccmnc,
+        ),
     )
     called.fresh.append(reply)
     if draft.fresh_of is not None:
         draft.fresh_of.setdefault(keys.optout, []).append(reply)
     if claim is None:
-        new = Claim(epoch, 1, now, 1, reply_id)
+        new = made(Claim, (epoch, 1, now, 1, reply_id, 0, 0))
     else:
         new = claim._replace(
             contacts=claim.contacts + 1, replies=claim.replies + 1, reply_id=reply_id

@@ -16,6 +16,10 @@ from routing.numbering import MoForm, Plan
 
 NOBODY: Mapping[str, int] = MappingProxyType({})
 Lane = tuple[str, str]  # (name of our number, campaign): what throttling must not let block another
+made = tuple.__new__
+"""`made(Submit, (1, "main", ...))` is `Submit(1, "main", ...)`, every field given, without the
+Python code of a NamedTuple's constructor: for values that are made for each reply."""
+
 AckRef = tuple[int, int, int]  # (bind_id, command_id, sequence_number): opaque here
 
 

@@ -4,7 +4,7 @@ from itertools import islice
 
 from routing.budget import Refusal
 from routing.draft import Draft
-from routing.records import Flight, Lane, Reply, ReplyKind, Submit
+from routing.records import Flight, Lane, Reply, ReplyKind, Submit, made
 from routing.route import SHARE, Choice, Way
 from routing.throttle import SLOTS, SPANS, take
 from routing.ways import WINDOW, barred, choices, choose, ways_of
@@ -191,14 +191,17 @@ def _fly(draft: Draft, queue: Queue, choice: Choice, count: int) -> None:
     ids, number = [reply.id for reply in leaving], leaving[0].number
     draft.posted_to(("reserve", price, version, billed, currency)).extend(ids)
     flights = [
-        Flight(reply, link, carrier, price, version, exact, accounts, wall_ns, billed, currency)
+        made(
+            Flight,
+            (reply, link, carrier, price, version, exact, accounts, wall_ns, billed, currency),
+        )
         for reply in leaving
     ]
     draft.flights.update(zip(ids, flights, strict=True))
     changes = draft.changes
     (changes.released if _stored(draft, leaving[0]) else changes.flights_new).extend(flights)
     changes.effects.submits += [
-        Submit(reply_id, link, number, reply.msisdn, reply.text_id)
+        made(Submit, (reply_id, link, number, reply.msisdn, reply.text_id))
         for reply_id, reply in zip(ids, leaving, strict=True)
     ]
 

@@ -10,6 +10,7 @@ from routing.records import (
     Outcome,
     OutcomeKind,
     ReplyState,
+    made,
 )
 from routing.reply import Posting, ReplyEvent, move
 from routing.route import FAILURES
@@ -47,7 +48,7 @@ def settle(draft: Draft, outcomes: list[Outcome]) -> None:
             state = tracked if message_id else UNTRACKED
             if held:
                 state = _early(draft, flight, outcome, state)
-            finished.append(Finished(reply_id, SUBMITTING, state, message_id, ""))
+            finished.append(made(Finished, (reply_id, SUBMITTING, state, message_id, "")))
             if tracks or health:
                 _went_well(draft, flight.link)
             accepted += 1
