@@ -142,51 +142,14 @@ def _counted(row: GuardRow, had: tuple[int, int], left: tuple[int, int]) -> Guar
 
 class Gate:
     """The guards on the way from one country to one number of ours. What `admit` lets pass is
-    counted, and only that.
+    counted, and only that."""
 
-    Contacts of one way follow each other: as long as they do, one figure each for contacts,
-    segments and money stands for all that limits the country and the number.
-    """
+    __slots__ = ("_few", "_ranges", "_senders")
 
-    __slots__ = (
-        "_few",
-        "_guards",
-        "_ranges",
-        "_senders",
-        "_whole",
-        "contacts",
-        "nanos",
-        "segments",
-    )
-
-    def __init__(
-        self,
-        guards: "Guards",
-        ranges: _Many | None,
-        senders: _Many | None,
-        few: Sequence[_Few],
-    ) -> None:
-        self._guards = guards
+    def __init__(self, ranges: _Many | None, senders: _Many | None, few: Sequence[_Few]) -> None:
         self._ranges = ranges
         self._senders = senders
         self._few = few
-
-    def begin(self) -> None:
-        """Look how much the tightest of the few still lets pass."""
-        few = self._few
-        self.contacts = min((one.contacts for one in few), default=NO_LIMIT)
-        self.segments = min((one.segments for one in few), default=NO_LIMIT)
-        self.nanos = min((one.nanos for one in few), default=NO_LIMIT)
-        self._whole = (self.contacts, self.segments, self.nanos)
-
-    def debit(self) -> None:
-        """Take from each of the few what was let pass since `begin`, or since the last debit."""
-        contacts, segments, nanos = self._whole
-        for one in self._few:
-            one.contacts -= contacts - self.contacts
-            one.segments -= segments - self.segments
-            one.nanos -= nanos - self.nanos
-        self._whole = (self.contacts, self.segments, self.nanos)
 
     def admit(self, keys: SenderKeys, counted: int, segments: int, nanos: int) -> Silence | None:
         """Count a contact (`counted` 1) and the reply to it, unless a limit is reached by either:
@@ -200,27 +163,18 @@ class Gate:
             sender_contacts, sender_segments = senders[keys.claims[0]]
             if sender_segments < segments or sender_contacts < counted:
                 return Silence.SENDER_LIMIT
-        if self._guards.last is not self:
-            self._guards.turn_to(self)
-        if self.segments < segments or self.contacts < counted or self.nanos < nanos:
-            return self._refusal(counted, segments, nanos)
-        self.contacts -= counted
-        self.segments -= segments
-        self.nanos -= nanos
+        for few in self._few:
+            if few.segments < segments or few.contacts < counted or few.nanos < nanos:
+                return few.silence
+        for few in self._few:
+            few.contacts -= counted
+            few.segments -= segments
+            few.nanos -= nanos
         if ranges is not None:
             ranges[prefix] = (range_contacts - counted, range_segments - segments)
         if senders is not None:
             senders[keys.claims[0]] = (sender_contacts - counted, sender_segments - segments)
         return None
-
-    def _refusal(self, counted: int, segments: int, nanos: int) -> Silence:
-        """The first of the few that does not let this pass; there is one."""
-        self.debit()
-        return next(
-            one.silence
-            for one in self._few
-            if one.segments < segments or one.contacts < counted or one.nanos < nanos
-        )
 
 
 class Guards:
@@ -242,20 +196,12 @@ class Guards:
         self._ranges = _Many(rules.prefix, rows, head) if rules.prefix != NO_CAPS else None
         self._senders = _Many(rules.sender, rows, head) if rules.sender != NO_CAPS else None
         self._few: dict[str, _Few] = {}
-        self.last: Gate | None = None  # the gate that was asked last
 
     def gate(self, country: str, number: str, one_only: bool) -> Gate:
         """What limits contacts from a country to a number of ours. `one_only`: the claim limits a
         sender already."""
         senders = None if one_only else self._senders
-        return Gate(self, self._ranges, senders, self._share(country, number))
-
-    def turn_to(self, gate: Gate) -> None:
-        """Another gate is asked from now on."""
-        if self.last is not None:
-            self.last.debit()
-        gate.begin()
-        self.last = gate
+        return Gate(self._ranges, senders, self._share(country, number))
 
     def _share(self, country: str, number: str) -> list[_Few]:
         caps = self._rules.home if country == self._home else self._rules.country
@@ -293,8 +239,6 @@ class Guards:
     def counters(self) -> dict[CounterKey, Counter]:
         """Counters of the countries and numbers of ours that were counted."""
         changed: dict[CounterKey, Counter] = {}
-        if self.last is not None:
-            self.last.debit()
         for scope, few in self._few.items():
             for count, (what, *spans) in zip(few.used(), _kinds(few.caps), strict=True):
                 for span, cap in zip(("hour", "day"), spans, strict=True):
