@@ -319,7 +319,7 @@ class Turn:
             more = self._store.tidy(self._last_wall_ns, self._ages, TIDY_ROWS)
             self._tidy_due = more
         if idle or self._store.wants_rest(monotonic_ns):
-            self._store.rest(monotonic_ns)
+            self._store.rest(monotonic_ns, idle)
         return more
 
     def _rotate(self) -> None:

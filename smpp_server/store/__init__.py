@@ -124,8 +124,8 @@ class Store(Protocol):
     def wants_rest(self, monotonic_ns: int) -> bool:
         """Is a checkpoint due although turns are waiting?"""
 
-    def rest(self, monotonic_ns: int) -> None:
-        """Checkpoint, so that what was deleted is gone from the disk."""
+    def rest(self, monotonic_ns: int, idle: bool = True) -> None:
+        """Checkpoint. When idle, and else once a minute, what was deleted is gone from the disk."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -32,8 +32,8 @@ from smpp_server.store.sqlite_write import write
 APPLICATION_ID = 0x534D5053
 SCHEMA = 2
 WAL_MOST = 256 * 1024 * 1024
-CHECKPOINT_MOST_NS = 60_000_000_000
-CHECKPOINT_AGAIN_NS = 1_000_000_000  # after a reader stood in the way
+COPY_NS = 2_000_000_000  # under load the log is copied so often, some milliseconds each ...
+ERASE_NS = 60_000_000_000  # ... and cut to nothing so often: that takes a tenth of a second
 PRAGMAS = {
     "synchronous": 2,  # FULL: a commit is on the disk when it returns
     "secure_delete": 1,
@@ -64,7 +64,8 @@ class SqliteStore:
     ):
         self._path = path
         self._wal = Path(f"{path}-wal")
-        self._checkpointed_ns = 0
+        self._copied_ns = 0
+        self._erased_ns = 0
         self._guard = sqlite_guard.FIRST_KEY  # where retention goes on among them
         self._dirty = True  # whoever ran before may have left a WAL
         self._claims = Claims(crowd)
@@ -258,28 +259,33 @@ class SqliteStore:
     def wants_rest(self, monotonic_ns: int) -> bool:
         """See Store.wants_rest."""
         if not self._dirty:
-            self._checkpointed_ns = monotonic_ns
-            return False
-        late = monotonic_ns - self._checkpointed_ns >= CHECKPOINT_MOST_NS
-        return late or self._wal_octets() >= WAL_MOST
+            self._copied_ns = self._erased_ns = monotonic_ns
+        return monotonic_ns - self._copied_ns >= COPY_NS
 
-    def rest(self, monotonic_ns: int) -> None:
-        """See Store.rest: TRUNCATE erases what secure_delete could not reach in the WAL."""
+    def rest(self, monotonic_ns: int, idle: bool = True) -> None:
+        """See Store.rest.
+
+        TRUNCATE erases what secure_delete could not reach in the WAL. After PASSIVE the next commit
+        begins at the WAL's start: it stays small, and writing to it again is quicker than growing.
+        """
         if not self._dirty:
             return
-        if self._claims.logged:
+        late = monotonic_ns - self._erased_ns >= ERASE_NS or self._wal_octets() >= WAL_MOST
+        erases = idle or late
+        if idle and self._claims.logged:
             with self._transaction("move claims") as db:
                 self._claims.move(db)
         with _failing("checkpoint"):
             self._db.execute("PRAGMA busy_timeout = 0")
             try:
-                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                how = "TRUNCATE" if erases else "PASSIVE"
+                busy = self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()[0]
             finally:
                 self._db.execute("PRAGMA busy_timeout = 5000")
-        self._dirty = bool(busy)
-        self._checkpointed_ns = monotonic_ns
-        if busy:
-            self._checkpointed_ns -= CHECKPOINT_MOST_NS - CHECKPOINT_AGAIN_NS
+        self._copied_ns = monotonic_ns
+        if erases and not busy:
+            self._dirty = False
+            self._erased_ns = monotonic_ns
 
     def _wal_octets(self) -> int:
         try:

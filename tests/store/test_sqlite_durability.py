@@ -17,7 +17,7 @@ from smpp_server.store import Keys, StoreFailed, StoreRefused
 from smpp_server.store.sqlite import APPLICATION_ID, PRAGMAS, SCHEMA, SqliteStore
 from tests.store.model import AGES
 from tests.store.small_turns import begin, end, leave, wait
-from tests.store.turns import Bench, configuration
+from tests.store.turns import SECOND, Bench, configuration
 
 
 @pytest.fixture
@@ -173,21 +173,46 @@ def test_the_files_are_for_their_owner_alone(path: Path) -> None:
         path.chmod(0o644)
 
 
-def test_checkpoints_come_after_a_minute_or_a_large_log(path: Path) -> None:
-    store = SqliteStore(path)
+def test_the_log_is_copied_every_two_seconds_and_erased_every_minute(path: Path) -> None:
+    store, log = SqliteStore(path), Path(f"{path}-wal")
     store.rest(0)
-    assert not store.wants_rest(5 * 10**9)
+    assert not store.wants_rest(6 * SECOND)
+    for second in range(6, 66, 2):
+        wait(store, [second])
+        assert not store.wants_rest((second + 1) * SECOND)
+        assert store.wants_rest((second + 2) * SECOND)
+        before = log.stat().st_size
+        store.rest((second + 2) * SECOND, idle=False)
+        assert log.stat().st_size == (before if second < 64 else 0)
+    assert not store.wants_rest(200 * SECOND)
+    store.close()
+
+
+def test_a_large_log_is_erased_whenever_that_is(path: Path) -> None:
+    """As it is where a reader stood in the way for long."""
+    store, log = SqliteStore(path), Path(f"{path}-wal")
+    store.rest(SECOND)
     wait(store, [1])
-    assert not store.wants_rest(64 * 10**9)
-    assert store.wants_rest(65 * 10**9)
-    store.rest(65 * 10**9)
-    assert not store.wants_rest(200 * 10**9)
-    wait(store, [2])
-    with open(f"{path}-wal", "r+b") as log:
-        size = log.seek(0, 2)
-        log.truncate(256 * 1024 * 1024)  # sparse
-        assert store.wants_rest(201 * 10**9)
-        log.truncate(size)
+    with open(log, "r+b") as file:
+        file.truncate(256 * 1024 * 1024)  # sparse
+    store.rest(2 * SECOND, idle=False)
+    assert log.stat().st_size == 0
+    store.close()
+
+
+def test_a_copied_log_is_written_again_from_its_start(path: Path, tmp_path: Path) -> None:
+    """It does not grow any more, and what stands in it and in the database is all there is."""
+    store, log = SqliteStore(path), Path(f"{path}-wal")
+    sizes = []
+    for turn in range(1, 21):
+        wait(store, range(turn * 50, turn * 50 + 50))
+        sizes.append(log.stat().st_size)
+        store.rest(turn, idle=False)
+    assert sizes[0] * 2 > max(sizes)
+    wait(store, [5000])
+    crashed = copy(path, tmp_path / "crash")
+    assert crashed._db.execute("SELECT count(*) FROM reply").fetchone() == (1001,)
+    crashed.close()
     store.close()
 
 

@@ -101,9 +101,9 @@ def test_a_reader_delays_the_erasure_and_no_more(tmp_path: Path) -> None:
     cancel(store, [1001])
     store.rest(60 * 10**9)
     assert MARK in found(path, MARK)
-    assert not store.wants_rest(60 * 10**9) and store.wants_rest(61 * 10**9)
+    assert not store.wants_rest(60 * 10**9) and store.wants_rest(62 * 10**9)
     reader.close()
-    store.rest(61 * 10**9)
+    store.rest(62 * 10**9, idle=False)
     assert found(path, MARK, CLAIM, PREFIX) == set()
     store.close()
 
