@@ -198,8 +198,10 @@ class Story(World):
                 self.standing = Standing(flights=flights, alarms=self.standing.alarms)
                 self.turn(outcomes=[outcome(i, OutcomeKind.RESTART) for i in sorted(flights)])
             case ["keys", "change"]:
-                self.store.epoch += 1
-                self.epochs = (self.store.epoch, *self.epochs)[:2]
+                used = {claim.epoch for claim in self.store.claims.values()}
+                used |= {row.reply.epoch for row in self.store.rows.values()}
+                self.store.epoch += 1  # a key that something stands under is never destroyed
+                self.epochs = (self.store.epoch, *[e for e in self.epochs if e in used])
             case ["clock", "ahead", count, unit]:
                 self.wall_ns += int(count) * UNITS[unit]
                 self.turn()

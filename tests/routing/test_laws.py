@@ -118,6 +118,7 @@ SHAPES: SearchStrategy[dict[str, Any]] = (
 @given(SHAPES, STORIES)
 @example({"budget_day": "0.10"}, ["A texts relou & B texts relou & C texts relou"])
 @example({"budget_total": "0.10"}, ["A texts relou & B texts relou & C texts relou"])
+@example({}, ["A texts relou", "keys change", "keys change", "A texts relou"])
 def test_the_laws(shape: dict[str, Any], lines: list[str]) -> None:
     """After every turn of every story; whatever waited in it leaves, or is too old, in the end."""
     story = Story(LAWS, **shape)
