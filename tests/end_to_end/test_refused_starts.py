@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from smpp_server.store.sqlite import SCHEMA
 from tests.end_to_end.server import Server, configured
 
 
@@ -51,7 +52,7 @@ REFUSED = {
     served: "is in use by another smppd; stop it, or name another state_dir",
     no_room: "state: the database cannot be used (open: SQLITE_IOERR_SHMOPEN); check space",
     locked: "(open: SQLITE_BUSY); check space, permissions and health of its disk, and that no",
-    newer: "smppd.db has schema 99, this program knows 1: run the newer smpp-server",
+    newer: f"smppd.db has schema 99, this program knows {SCHEMA}: run the newer smpp-server",
 }
 
 

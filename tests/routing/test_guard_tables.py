@@ -140,6 +140,14 @@ def test_the_later_parts_of_a_long_text_are_no_contacts(part: int) -> None:
     assert here.store.waiting == part  # the second reply is stopped where the first part counted
 
 
+@pytest.mark.parametrize("part", [1, 2])
+def test_nor_are_those_of_who_was_answered(part: int) -> None:
+    here = world(GuardRules(number=Caps(contacts_per_hour=2)))
+    again = here.contact("+33612340001")._replace(part=part)
+    here.turn(contacts=[here.contact("+33612340001"), again, here.contact("+33612340002")])
+    assert here.store.waiting == part  # the second person is stopped where they counted twice
+
+
 # laws
 
 CAPS = st.builds(Caps, *[st.integers(0, 4)] * 4, st.sampled_from([0, 300_000_000]))

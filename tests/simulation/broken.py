@@ -35,12 +35,13 @@ def ack_before_commit(patch: MonkeyPatch) -> None:
 
 def reserve_skipped(patch: MonkeyPatch) -> None:
     """A submit leaves and no money is set aside for it."""
-    post = Draft.post
+    posted_to = Draft.posted_to
 
-    def skipping(self: Any, reply_id: int, kind: str, nanos: int, *rest: Any) -> None:
-        post(self, reply_id, kind, 0 if kind == "reserve" else nanos, *rest)
+    def skipping(self: Any, terms: Any) -> list[int]:
+        kind, nanos, *rest = terms
+        return posted_to(self, (kind, 0 if kind == "reserve" else nanos, *rest))
 
-    patch.setattr(Draft, "post", skipping)
+    patch.setattr(Draft, "posted_to", skipping)
     patch.setattr(Purse, "reserve", lambda self, nanos, debit: None)
 
 
