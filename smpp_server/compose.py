@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import NamedTuple
 
-from routing.records import ReplyText, Submit
+from routing.records import ReplyText, Submit, made
 from smpp_server.config_records import LinkConfig
 from smpp_server.smpp.codec import encode
 from smpp_server.smpp.schema import SubmitSm, Tlv
@@ -18,8 +18,6 @@ _MESSAGE_PAYLOAD = 0x0424
 _SHORT_MOST = 254
 _INTERNATIONAL = 1
 _E164 = 1
-
-_new_tuple = tuple.__new__  # of a NamedTuple, without the function in Python that its class has
 
 
 class Prepared(NamedTuple):
@@ -52,7 +50,7 @@ class Composer:
         if referenced:
             tail += _REFERENCE.pack(_USER_MESSAGE_REFERENCE, 2, submit.reply_id & 0xFFFF)
         body = head + submit.msisdn.encode("ascii") + tail
-        return _new_tuple(Prepared, (_SUBMIT_SM, body))
+        return made(Prepared, (_SUBMIT_SM, body))
 
     def _prepare(self, link_name: str, number: str, text_id: str) -> tuple[bytes, bytes, bool]:
         pdu = self.pdu(link_name, number, text_id, "")

@@ -22,6 +22,7 @@ from routing.records import (
     Rules,
     SenderKeys,
     Silence,
+    made,
 )
 from routing.standing import CdrStep, Command, Seen
 from smpp_server import events as ev
@@ -68,7 +69,6 @@ _STOP_START = 3  # letters by which most texts are told from every stop word
 _NOT_A_TEXT = 0x3C  # esm_class bits 5-2: receipts, acknowledgements, notifications
 
 _ACCEPTED = OutcomeKind.ACCEPTED  # an attribute of an enumeration is dear to read
-_new_tuple = tuple.__new__  # what the constructor of a named tuple comes to
 
 
 class Recognised(NamedTuple):
@@ -187,7 +187,7 @@ class Recogniser:
                 token = event.token  # type: ignore[union-attr]
                 if type(pdu) is SubmitSmResp and pdu.command_status == 0:
                     accepted = (token, _ACCEPTED, pdu.message_id, "")
-                    outcomes.append(_new_tuple(Outcome, accepted))
+                    outcomes.append(made(Outcome, accepted))
                 else:
                     outcomes.append(_refused(link, token, pdu))
                 if pdu.tlvs:
@@ -229,7 +229,7 @@ class Recogniser:
         keys = None if silence is not None else self._sender_keys(msisdn)
         network = _network(link, pdu) if pdu.tlvs and keys is not None else ""
         fields = (ref, number, msisdn, country, keys, silence, stop, part, network)
-        seen.contacts.append(_new_tuple(Contact, fields))
+        seen.contacts.append(made(Contact, fields))
 
     def _called_number(self, pdu: DeliverSm | DataSm) -> str:
         """Name of our number that was called, "" when it is none of ours."""

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from routing.records import SenderKeys
+from routing.records import SenderKeys, made
 
 KEY_OCTETS: Final = 32
 PSEUDONYM_OCTETS: Final = 16
@@ -35,8 +35,6 @@ _OPTOUT: Final = "optout"
 _LAST_EPOCH: Final = 2**32 - 1
 _KEY_FILE: Final = re.compile(r"(optout|epoch-([1-9][0-9]{0,9}))\.key", re.ASCII)
 _BACKUP_CURE: Final = "restore it from where your keys are kept"
-
-_new_tuple = tuple.__new__  # what the constructor of a named tuple comes to
 
 
 class VaultError(Exception):
@@ -180,7 +178,7 @@ class Vault:
             claim = copy()
             claim.update(digits)
             claims += (claim.digest(),)
-        return _new_tuple(SenderKeys, (optout.digest(), claims, prefix))
+        return made(SenderKeys, (optout.digest(), claims, prefix))
 
     def _prefix(self, head: str) -> bytes:
         epoch = self._in_use()
