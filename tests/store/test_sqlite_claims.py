@@ -9,6 +9,8 @@ import pytest
 from smpp_server import events as ev
 from smpp_server.store import StoreFailed, sqlite_claims
 from smpp_server.store.sqlite_claims import CROWD
+from tests.store.test_forgotten import order
+from tests.store.test_sqlite_erasure import found
 from tests.store.turns import DAY, Bench, acks, configuration, sent
 
 MANY = [f"3361234{number:04}" for number in range(CROWD)]
@@ -100,6 +102,19 @@ def test_a_stop_is_heard_from_who_stands_in_the_log(tmp_path: Path) -> None:
     assert claims(server) == (CROWD, 0)
     server.run(server.texts(MANY[3], words=b"STOP"))
     assert server.rows("SELECT reason FROM reply WHERE state = 5") == [("opt-out",)]
+
+
+def test_nothing_is_left_of_who_is_forgotten_out_of_the_log(tmp_path: Path) -> None:
+    server = bench(tmp_path)
+    assert replies(server, *MANY) == CROWD
+    assert claims(server) == (CROWD, 0)
+    mine, theirs = (set(server.vault.sender_keys(one).claims) for one in MANY[:2])
+    assert found(server.path, *mine, *theirs) == mine | theirs  # the search does find
+    assert server.run(order("forget", f"+{MANY[0]}")).answers == {1: "done"}
+    while not server.rows("SELECT ended FROM job")[0][0]:
+        server.run()
+    server.turn.rest(server.monotonic_ns, idle=True)
+    assert found(server.path, *mine, *theirs) == theirs
 
 
 def test_a_reply_that_gets_too_old_frees_a_claim_of_the_log(tmp_path: Path) -> None:
