@@ -25,7 +25,7 @@ def tally(path: str) -> mmap:
 
 def inside(target: str, count: str, options: list[str]) -> None:
     """In a process of its own: libFuzzer takes over and never returns."""
-    for made in (*codec._READERS.values(), *codec._WRITERS.values()):  # compiled, not imported
+    for made in (*codec.READERS.values(), *codec._WRITERS.values()):  # compiled, not imported
         atheris.instrument_func(made)
     targets.decoded = memoryview(tally(count)).cast("Q")
     atheris.Setup([sys.argv[0], *options], targets.TARGETS[target])
