@@ -92,7 +92,21 @@ def test_a_full_log_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert claims(server) == (2 * CROWD, 0)
     server.run(server.accepted(out))
     assert claims(server) == (0, 2 * CROWD)
+    others = [number.replace("33612", "33613") for number in MANY]
+    assert replies(server, *others) == CROWD
+    assert claims(server) == (CROWD, 2 * CROWD)  # it was empty, and fills anew
     assert replies(server, *MANY, *NEXT) == 0
+
+
+def test_the_key_of_a_claim_in_the_log_is_in_use(tmp_path: Path) -> None:
+    server = bench(tmp_path)
+    assert replies(server, *MANY) == CROWD
+    assert claims(server) == (CROWD, 0)
+    assert server.store.forgettable_epochs(9) == []
+    server.store.rest(server.monotonic_ns)
+    assert server.store.forgettable_epochs(9) == []
+    server.store._db.execute("DELETE FROM claim")
+    assert server.store.forgettable_epochs(9) == [*range(1, 9)]
 
 
 def test_a_stop_is_heard_from_who_stands_in_the_log(tmp_path: Path) -> None:
